@@ -1,0 +1,44 @@
+# Everything works from a fresh clone; the first use of a target sets up what it needs, later uses find it there.
+# Paths are relative and programs are run as `.venv/bin/python -m`, so that a folder may have any name and be moved.
+
+WORKERS ?= 2
+PYTHON ?=
+
+.PHONY: help test check lock clean setup-setup setup-run setup-dev
+.DEFAULT_GOAL := help
+
+help: ## List what there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+
+test: setup-dev ## Run the tests (WORKERS=2 at a time)
+	.venv/bin/python -m pytest -n $(WORKERS)
+
+check: setup-dev ## Lint, check the format, the types and the layers
+	.venv/bin/python -m ruff check
+	.venv/bin/python -m ruff format --check
+	.venv/bin/python -m pyright
+	.venv/bin/python -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
+
+COMPILE = .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-header
+
+lock: setup-setup ## Write the lock files anew, keeping the versions that still fit
+	$(COMPILE) requirements/setup.in --output-file requirements/setup.lock
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements/dev.lock
+	$(COMPILE) pyproject.toml --extra server --extra xtb --constraint requirements/dev.lock \
+	  --output-file requirements/run.lock
+
+clean: ## Remove what was made here, but no campaign's data
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# The first Python of 3.11 or newer does the setting up; a shim that answers for a version it lacks is passed over.
+setup-setup setup-run setup-dev: setup-%:
+	@for python in "$(PYTHON)" python3.11 python3.12 python3.13 python3.14 python3; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    exec "$$python" requirements/install.py $*; \
+	  fi; \
+	done; \
+	echo "Moonloop needs Python 3.11 or newer and finds none: install it, or say make PYTHON=/path/to/python3.11." >&2; \
+	exit 1
+
