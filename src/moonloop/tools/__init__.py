@@ -1,0 +1,1 @@
+"""Typed domain tools: chemistry, design of experiments, inference."""
