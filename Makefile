@@ -4,7 +4,7 @@
 WORKERS ?= 2
 PYTHON ?=
 
-.PHONY: help test check lock clean setup-setup setup-run setup-dev
+.PHONY: help test check bench lock clean setup-setup setup-run setup-dev
 .DEFAULT_GOAL := help
 
 help: ## List what there is to make
@@ -18,6 +18,12 @@ check: setup-dev ## Lint, check the format, the types and the layers
 	.venv/bin/python -m ruff format --check
 	.venv/bin/python -m pyright
 	.venv/bin/python -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
+
+bench: setup-dev ## Run every benchmark, one after another
+	@set -e; for benchmark in benchmarks/[a-z]*.py; do \
+	  test -e "$$benchmark" || continue; \
+	  echo "== $$benchmark"; .venv/bin/python "$$benchmark"; \
+	done
 
 COMPILE = .venv/bin/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-header

@@ -1,0 +1,1 @@
+"""The HTTP client that the CLI and the robots use."""

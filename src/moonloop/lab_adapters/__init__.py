@@ -1,0 +1,1 @@
+"""The robot side: the polling client, and one module per instrument family."""
