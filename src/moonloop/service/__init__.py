@@ -1,0 +1,1 @@
+"""Use cases: commands and queries over the ledger. `wiring` alone knows the concrete parts."""

@@ -1,0 +1,1 @@
+"""How Temporal drives the loop: contracts, workflows, activities, relay, worker."""
