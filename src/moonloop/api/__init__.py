@@ -1,0 +1,1 @@
+"""HTTP for robots and programs: JSON, problem documents, OpenAPI."""
