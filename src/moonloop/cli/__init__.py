@@ -1,0 +1,1 @@
+"""The command line: what a scientist, a reviewer and an operator type."""
