@@ -4,13 +4,16 @@
 WORKERS ?= 2
 PYTHON ?=
 
-.PHONY: help test check bench lock clean setup-setup setup-run setup-dev
+.PHONY: help demo test check bench lock clean setup-setup setup-run setup-dev temporal
 .DEFAULT_GOAL := help
 
 help: ## List what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
-test: setup-dev ## Run the tests (WORKERS=2 at a time)
+demo: setup-run temporal ## Run the whole loop on this machine and show the report
+	.venv/bin/python -m moonloop demo
+
+test: setup-dev temporal ## Run the tests (WORKERS=2 at a time)
 	.venv/bin/python -m pytest -n $(WORKERS)
 
 check: setup-dev ## Lint, check the format, the types and the layers
@@ -19,7 +22,7 @@ check: setup-dev ## Lint, check the format, the types and the layers
 	.venv/bin/python -m pyright
 	.venv/bin/python -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
 
-bench: setup-dev ## Run every benchmark, one after another
+bench: setup-dev temporal ## Run every benchmark, one after another
 	@set -e; for benchmark in benchmarks/[a-z]*.py; do \
 	  test -e "$$benchmark" || continue; \
 	  echo "== $$benchmark"; .venv/bin/python "$$benchmark"; \
@@ -48,3 +51,5 @@ setup-setup setup-run setup-dev: setup-%:
 	echo "Moonloop needs Python 3.11 or newer and finds none: install it, or say make PYTHON=/path/to/python3.11." >&2; \
 	exit 1
 
+temporal:
+	@.venv/bin/python -m moonloop.embedded.temporal > /dev/null
