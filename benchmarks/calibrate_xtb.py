@@ -13,6 +13,7 @@ where it gives others one, or gives with more than 10 mV.
 import argparse
 import csv
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -102,7 +103,11 @@ def read(path: Path, name: str, smiles: str, potential: str) -> list[Reference]:
 
 def compute(parameters: Parameters, references: Sequence[Reference], repeats: int) -> list[Computed]:
     """Compute every reference with the seeds 0 to repeats - 1."""
-    return [Computed(*timed(partial(answers, parameters, each, repeats), repeats)) for each in references]
+    rows: list[Computed] = []
+    for number, each in enumerate(references, start=1):
+        print(f"{label(parameters)}: {number} of {len(references)}, {each.name}", file=sys.stderr, flush=True)
+        rows.append(Computed(*timed(partial(answers, parameters, each, repeats), repeats)))
+    return rows
 
 
 def answers(parameters: Parameters, reference: Reference, repeats: int) -> tuple[Answer, ...]:
