@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bench_support.cases import Case, measured_table
 from moonloop.domain.canonical import derive_seed
 from moonloop.domain.claims import Effect, Hypothesis, ProposedClaim, Verdict
 from moonloop.tools.inference import counted_effect, standings
 from moonloop.tools.spaces import Contrast, Pair, pool_for
-from optimise import Case, measured_table
 
 MOST_PAIRS = 25
 BINS = ((-2.0, -0.5), (-0.5, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0))

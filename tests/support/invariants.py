@@ -50,6 +50,7 @@ def violations(rows: Rows, reasons: Mapping[str, str]) -> list[str]:
         *_values(rows),
         *_losses(rows),
         *_money(rows),
+        *_thoughts(rows),
         *_numbers(rows),
         *_fences(rows),
         *_histories(rows),
@@ -135,7 +136,7 @@ def _losses(rows: Rows) -> Iterator[str]:
 
 
 def _money(rows: Rows) -> Iterator[str]:
-    """Nothing is reserved any more, and what is spent is what the settled jobs took."""
+    """Nothing is reserved any more, and what is spent is what the settled jobs and turns took."""
     closed: dict[tuple[str, str], float] = defaultdict(float)
     settled: Counter[tuple[str, str]] = Counter()
     for row in rows("SELECT * FROM spend WHERE kind != 'reserve'"):
@@ -151,7 +152,8 @@ def _money(rows: Rows) -> Iterator[str]:
         if row["line"] in ("experiments", "confirmation", "reference") and row["spent"] != settled[line]:
             yield f"{row['spent']} is spent on {line}, {settled[line]} of its jobs are settled"
     finished = {row["id"] for row in rows("SELECT id FROM jobs WHERE state IN ('succeeded', 'failed')")}
-    paid = {row["job_id"] for row in rows("SELECT job_id FROM spend WHERE kind = 'settle'")}
+    of_jobs = "SELECT job_id FROM spend WHERE kind = 'settle' AND job_id NOT LIKE 'thr!_%' ESCAPE '!'"
+    paid = {row["job_id"] for row in rows(of_jobs)}
     if finished != paid:
         yield f"jobs are finished but not paid, or paid but not finished: {sorted(finished ^ paid)}"
     closings = (
@@ -159,6 +161,30 @@ def _money(rows: Rows) -> Iterator[str]:
     )
     for row in rows(closings):
         yield f"{row['job_id']} was closed {row['n']} times on {row['line']}"
+
+
+def _thoughts(rows: Rows) -> Iterator[str]:
+    """Every thread has ended and has no gap, and what its turns were paid with is what its calls used."""
+    lines = {(row["campaign_id"], row["line"]) for row in rows("SELECT campaign_id, line FROM budgets")}
+    paid: dict[tuple[str, str], float] = defaultdict(float)
+    turns = "SELECT * FROM spend WHERE kind = 'settle' AND job_id LIKE 'thr!_%' ESCAPE '!'"
+    for row in rows(turns):
+        paid[row["job_id"].partition("/")[0], row["line"]] += row["amount"]
+    for thread in rows("SELECT * FROM threads"):
+        name, campaign = thread["id"], thread["campaign_id"]
+        if thread["status"] == "open" or thread["ended_at"] is None:
+            yield f"{name} is open"
+        messages = rows("SELECT position FROM transcripts WHERE thread_id = ? ORDER BY position", name)
+        if [row["position"] for row in messages] != list(range(thread["messages"])):
+            yield f"{name} does not have the {thread['messages']} messages that it counts"
+        calls = rows("SELECT * FROM model_calls WHERE thread_id = ?", name)
+        used = {
+            "tokens": sum(row["prompt_tokens"] + row["completion_tokens"] for row in calls),
+            "money": sum(row["cost"] for row in calls),
+        }
+        for line, amount in used.items():
+            if (campaign, line) in lines and abs(paid[name, line] - amount) > 1e-6:
+                yield f"{name} paid {paid[name, line]} of {line} for calls that used {amount}"
 
 
 def _numbers(rows: Rows) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """What commands print: tables for people, JSON for programs, and errors with the exit code they mean."""
 
 import json
+import re
 import sys
+import unicodedata
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,6 +28,7 @@ __all__ = [
     "print_table",
     "say",
     "say_aside",
+    "visible",
 ]
 
 EXIT_CODES = (
@@ -40,12 +43,47 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON, for programs
 console = Console(highlight=False, soft_wrap=True)
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_BY_STATUS = {401: 5, 403: 5, 404: 4, 408: 6, 409: 5, 410: 5, 413: 3, 422: 3, 429: 6, 501: 6, 503: 6, 507: 6}
+_BY_STATUS = {
+    401: 5,
+    403: 5,
+    404: 4,
+    408: 6,
+    409: 5,
+    410: 5,
+    413: 3,
+    422: 3,
+    429: 6,
+    501: 6,
+    502: 6,
+    503: 6,
+    507: 6,
+}
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """Return a text that no terminal obeys and in which nothing hides: it may come from a model or a robot.
+
+    Control characters and those that turn the direction of writing are replaced, line breaks and tabs by
+    spaces; with `lines` line breaks stay.
+    """
+    return "".join(_shown(character, lines) for character in text.replace("\r\n", "\n"))
+
+
+def _shown(character: str, lines: bool) -> str:
+    if character in _BREAKS:
+        return "\n" if lines and character == "\n" else " "
+    return "\ufffd" if unicodedata.category(character) in _OBEYED else character
+
+
+_BREAKS = frozenset("\n\r\t\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+_OBEYED = frozenset({"Cc", "Cf", "Cs"})
+"""Control characters, invisible ones that format, and halves of characters."""
 
 
 def explain(error: MoonloopError) -> int:
     """Print an error as a sentence; return the exit code that it means."""
-    _errors.print(Text.assemble(("moonloop: ", "bold red"), str(error)))
+    words = visible(str(error), lines=True)
+    _errors.print(Text.assemble(("moonloop: ", "bold red"), words))
     return _BY_STATUS.get(error.status, 1)
 
 
@@ -60,20 +98,29 @@ def as_given() -> Generator[None]:
 
 
 def say(sentence: str) -> None:
-    """Print a sentence; its words are never taken for markup."""
-    console.print(Text(sentence))
+    """Print a sentence, or several in lines; its words are never taken for markup, nor obeyed."""
+    console.print(Text(visible(sentence, lines=True)))
 
 
 def say_aside(sentence: str) -> None:
     """Print a sentence where it does not get between the lines that a program reads."""
-    _errors.print(Text(sentence))
+    _errors.print(Text(visible(sentence, lines=True)))
 
 
 def print_json(value: Any, *, in_one_line: bool = False) -> None:
     """Print a value, or a list of them, as JSON; `in_one_line` where more lines follow."""
     text = json.dumps(_plain(value), indent=None if in_one_line else 2, ensure_ascii=False)
-    sys.stdout.write(text + "\n")
+    # Between the texts JSON has no such characters, and in a text an escape says the same.
+    sys.stdout.write(_NOT_PLAIN.sub(_escaped, text) + "\n")
     sys.stdout.flush()
+
+
+_NOT_PLAIN = re.compile(r"[^\n -~]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    obeyed = unicodedata.category(found[0]) in _OBEYED or found[0] in _BREAKS
+    return f"\\u{ord(found[0]):04x}" if obeyed and ord(found[0]) < 0x10000 else found[0]
 
 
 def _plain(value: Any) -> Any:
@@ -87,7 +134,7 @@ def _plain(value: Any) -> Any:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """Print rows under headings, or a sentence that says what to do when there are none."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
     for place, column in enumerate(columns):
         # The first column holds what people copy: it stays in one piece, whatever the others must do.
         kept = max((len(row[0]) for row in cells), default=0) if place == 0 else None

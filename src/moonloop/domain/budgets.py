@@ -21,6 +21,7 @@ class Line(StrEnum):
     WALL_CLOCK = "wall_clock"
     INSTRUMENT_TIME = "instrument_time"
     MONEY = "money"
+    TOKENS = "tokens"
 
 
 def reagent_line(substance: str) -> str:
@@ -60,5 +61,7 @@ class BudgetSpec(Value):
     instrument_time: Duration | None = None
     money: Annotated[float, Field(ge=0)] | None = None
     currency: str = "EUR"
+    tokens: Annotated[int, Field(ge=0)] | None = None
+    """Of language models, prompts and answers together."""
     reagents: Mapping[str, Amount] = {}
     """By substance."""

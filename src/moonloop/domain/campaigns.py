@@ -6,11 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from moonloop.domain.agents import AgentLimits, Role
 from moonloop.domain.budgets import BudgetSpec, Costs
 from moonloop.domain.claims import Effect, Prediction, ProposedClaim
-from moonloop.domain.ids import Name
+from moonloop.domain.ids import Name, Sha256
 from moonloop.domain.robots import Interval, ProtocolName, RobotKind
 from moonloop.domain.space import FactorSpace, RGroupSpace, Space
+from moonloop.domain.trust import ALGORITHM
 from moonloop.domain.units import Duration, Unit
 from moonloop.domain.values import Scalar, Value
 
@@ -21,6 +23,7 @@ __all__ = [
     "DescriptorLimit",
     "DesignRules",
     "Direction",
+    "Document",
     "GoalConstraint",
     "Objective",
     "OnLost",
@@ -32,6 +35,11 @@ __all__ = [
     "StopRules",
     "SubstructureLimit",
 ]
+
+_NOTABLE = 0.01 * (1.0 - 1e-9)
+"""Share of the objective's range: a hundredth, however it is rounded."""
+_COUNTABLE = 1e-6
+"""Share of the objective's range below which no effect and no error can be computed with."""
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
@@ -72,6 +80,11 @@ class Objective(Value):
     def width(self) -> float:
         """Width of the declared range."""
         return self.range[1] - self.range[0]
+
+    @property
+    def least_delta(self) -> float:
+        """The smallest effect of interest that an agent may choose: a smaller one makes a test of signs."""
+        return _NOTABLE * self.width
 
 
 class SubstructureLimit(Value):
@@ -172,11 +185,27 @@ class Reference(Value):
 class ScientistRules(Value):
     """Who proposes, and how many claims are tested."""
 
-    kind: Literal["algorithmic"] = "algorithmic"
+    kind: Literal["algorithmic", "llm"] = "algorithmic"
+    """`llm`: agents take part, as far as their record has earned; the algorithmic scientist holds a floor."""
+    roles: tuple[Role, ...] = tuple(Role)
+    """The agents that take part."""
+    limits: AgentLimits = AgentLimits()
+    """What one task of one agent may take."""
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """Bound on the expected share of wrong verdicts."""
     claims_at_most: Annotated[int, Field(ge=0, le=8)] = 3
     """Registered claims in all, those of the file among them."""
+
+
+class Document(Value):
+    """A text that the campaign brings for its agents to read; its bytes are an artifact."""
+
+    name: Name
+    """What it is cited as."""
+    sha256: Sha256
+    """Of its bytes; in a file on disk give `path` instead, and the CLI brings the bytes."""
+    media_type: Literal["application/pdf", "text/plain", "text/markdown", "application/x-bibtex"]
+    """What the bytes are."""
 
 
 class DesignRules(Value):
@@ -275,6 +304,8 @@ class CampaignSpec(Value):
     claims: tuple[ProposedClaim, ...] = ()
     """A scientist's own claims, each with a probability."""
     scientist: ScientistRules = ScientistRules()
+    documents: Annotated[tuple[Document, ...], Field(max_length=200)] = ()
+    """Literature for the agents."""
     design: DesignRules = DesignRules()
     budget: BudgetSpec
     reviews: ReviewRules = ReviewRules()
@@ -304,10 +335,36 @@ class CampaignSpec(Value):
         if isinstance(claim, Prediction):
             if claim.error >= self.objective.width:
                 raise ValueError(f"{where}.claim.error: it is as wide as the objective's range")
+            if claim.error < _COUNTABLE * self.objective.width:
+                raise ValueError(f"{where}.claim.error: it is less than a millionth of the objective's range")
             return
         _check_levels(claim, self.space, where)
-        if claim.delta is not None and claim.delta >= self.objective.width:
+        if claim.delta is None:
+            return
+        if claim.delta >= self.objective.width:
             raise ValueError(f"{where}.claim.delta: it is as wide as the objective's range")
+        if claim.delta < _COUNTABLE * self.objective.width:
+            raise ValueError(f"{where}.claim.delta: it is less than a millionth of the objective's range")
+
+    def fault_in(self, proposed: ProposedClaim) -> str:
+        """Return why a claim of an agent's cannot be one of this campaign; empty when it can."""
+        try:
+            self._check_claim(proposed, "proposed")
+        except ValueError as fault:
+            return str(fault)
+        claim = proposed.claim
+        if isinstance(claim, Effect) and claim.delta is not None and claim.delta < self.objective.least_delta:
+            return "proposed.claim.delta: it is less than a hundredth of the objective's range"
+        return ""
+
+    def borrowed_names(self) -> Mapping[int, str]:
+        """Return what is wrong with the proposers of the file's claims, by the place of the claim.
+
+        For those who take a campaign in: a claim counts in its proposer's record, and a new file must not
+        write in those of the scientists here. One that is in a ledger already stays readable.
+        """
+        found = ((place, _borrowed(proposed.proposer)) for place, proposed in enumerate(self.claims))
+        return {place: why for place, why in found if why}
 
     @property
     def confirmation_runs(self) -> int:
@@ -319,6 +376,16 @@ class CampaignSpec(Value):
     def reference_runs(self) -> int:
         """The reference runs that the budget allows."""
         return len(self.references) if self.budget.reference is None else self.budget.reference
+
+
+def _borrowed(proposer: str) -> str:
+    if proposer != ALGORITHM and "/" not in proposer:
+        return ""
+    whose = "the algorithmic scientist" if proposer == ALGORITHM else "an agent"
+    return (
+        f"{proposer} is what {whose} is called, and a file cannot speak for one; name who claims it, without "
+        "a slash, or leave it out"
+    )
 
 
 def _check_levels(claim: Effect, space: Space, where: str) -> None:

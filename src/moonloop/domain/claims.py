@@ -110,7 +110,9 @@ class ProposedClaim(Value):
     probability: Probability
     """The proposer's probability that the claim is supported."""
     proposer: Principal = "campaign file"
-    """`algorithmic`, an agent role with model and prompt version, or a person."""
+    """A person, in a campaign file; else `algorithmic`, or an agent's role with its model and prompt."""
+    evidence: tuple[Annotated[str, Field(max_length=80)], ...] = Field(default=(), max_length=16)
+    """Ids of the measurements and of the passages of documents that it rests on."""
 
 
 class Hypothesis(Value):

@@ -230,6 +230,39 @@ class ExportInvalid(MoonloopError):
     status = 422
 
 
+# Models and their answers. Those that an agent may mend are told to it; the others end its task.
+
+
+class AnswerRefused(MoonloopError):
+    """The answer cannot be used: {why}. Answer again with that changed."""
+
+    status = 422
+
+
+class ModelUnavailable(MoonloopError):
+    """No model endpoint answers for the role {role}: {why}"""
+
+    status = 503
+
+
+class ModelRefused(MoonloopError):
+    """The model endpoint {endpoint} refuses the request: {why}"""
+
+    status = 502
+
+
+class ToolRefused(MoonloopError):
+    """The tool {tool} cannot do that: {why}"""
+
+    status = 422
+
+
+class TaskStopped(MoonloopError):
+    """The agent's task was stopped: {why}"""
+
+    status = 409
+
+
 # The machine cannot, now.
 
 

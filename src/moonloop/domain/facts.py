@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from moonloop.domain.agents import AgentStatus, Message, Role
 from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.claims import Evidence, Hypothesis
 from moonloop.domain.history import Advice
@@ -16,12 +17,15 @@ from moonloop.domain.lifecycles import (
     ReviewState,
 )
 from moonloop.domain.plans import Plan
+from moonloop.domain.proposals import Decision
 from moonloop.domain.results import ArtifactRef, Quality
 from moonloop.domain.reviews import DeciderKind, DecisionVerdict, HazardOutcome, Resolution
 from moonloop.domain.robots import RobotKind, RobotState
+from moonloop.domain.trust import Standing
 from moonloop.domain.values import Reply
 
 __all__ = [
+    "AgentFact",
     "AttemptFact",
     "BudgetFact",
     "CampaignFacts",
@@ -35,9 +39,12 @@ __all__ = [
     "JobFact",
     "JournalEntry",
     "MeasurementFact",
+    "ModelCallFact",
     "PlanFact",
     "ReviewFact",
     "RobotFact",
+    "ThreadFact",
+    "TranscriptEntry",
 ]
 
 
@@ -144,6 +151,63 @@ class PlanFact(Reply):
     reviews: tuple[ReviewFact, ...] = ()
 
 
+class AgentFact(Reply):
+    """One task of an agent: who it was, what came of it, and what it took."""
+
+    thread: str
+    cycle: int
+    role: Role
+    status: AgentStatus
+    why: str = ""
+    """One sentence, where nothing was decided."""
+    proposer: str = "-"
+    """The role with the model and prompt version that decided, or that answered last."""
+    scripted: bool = False
+    """A scripted endpoint answered, no model."""
+    decision: Decision | None = None
+    turns: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    opened_at: datetime
+    ended_at: datetime | None = None
+
+
+class ModelCallFact(Reply):
+    """One call of a model, as it was paid for."""
+
+    endpoint: str
+    model: str
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: float
+    latency_s: float
+    finish: str
+    seed: int
+    prompt_sha256: str
+    schema_sha256: str
+    tools_sha256: str
+    scripted: bool = False
+
+
+class TranscriptEntry(Reply):
+    """One message of a thread, with the call that made it where a model did."""
+
+    position: int
+    message: Message
+    at: datetime
+    call: ModelCallFact | None = None
+
+
+class ThreadFact(Reply):
+    """A task of an agent with all its messages."""
+
+    agent: AgentFact
+    entries: tuple[TranscriptEntry, ...]
+
+
 class CycleFact(Reply):
     """One pass of the loop."""
 
@@ -156,6 +220,8 @@ class CycleFact(Reply):
     plan: PlanFact | None = None
     jobs: tuple[JobFact, ...] = ()
     advice: Advice | None = None
+    agents: tuple[AgentFact, ...] = ()
+    """The tasks of its agents, in the order of their opening."""
 
 
 class HypothesisFact(Reply):
@@ -178,6 +244,11 @@ class BudgetFact(Reply):
     limit: float | None
     reserved: float
     spent: float
+
+    @property
+    def counts(self) -> bool:
+        """Whether there is something to know of it: it has a limit, or was used."""
+        return self.limit is not None or self.spent > 0 or self.reserved > 0
 
 
 class IncidentFact(Reply):
@@ -269,3 +340,5 @@ class CampaignFacts(Reply):
     budgets: tuple[BudgetFact, ...] = ()
     incidents: tuple[IncidentFact, ...] = ()
     robots: tuple[RobotFact, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    """What the record of each proposer is worth now."""

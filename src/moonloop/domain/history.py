@@ -7,8 +7,10 @@ from pydantic import Field
 
 from moonloop.domain.claims import Evidence, Hypothesis
 from moonloop.domain.ids import AttemptId, CampaignId, JobId, MeasurementId
-from moonloop.domain.plans import Expectation, Purpose, TestArm
+from moonloop.domain.plans import Expectation, Purpose, Suggested, TestArm
+from moonloop.domain.proposals import Proposal
 from moonloop.domain.space import Candidate
+from moonloop.domain.trust import ClaimScore
 from moonloop.domain.values import Value
 
 __all__ = ["Advice", "History", "NextStep", "Observation"]
@@ -33,6 +35,7 @@ class Observation(Value):
     attempt_id: AttemptId | None = None
     expected: Expectation | None = None
     test: TestArm | None = None
+    suggested: Suggested | None = None
 
 
 class History(Value):
@@ -47,6 +50,10 @@ class History(Value):
     """The latest of each hypothesis that has any."""
     experiments_left: Annotated[int, Field(ge=0)]
     """What the budget still allows for test, space-filling and designer's runs."""
+    proposals: tuple[Proposal, ...] = ()
+    """What the agents have decided in this cycle."""
+    record: tuple[ClaimScore, ...] = ()
+    """Every verdict so far on a claim of an agent or of the algorithm, over all campaigns of this ledger."""
 
 
 class NextStep(StrEnum):

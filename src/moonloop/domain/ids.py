@@ -18,6 +18,7 @@ __all__ = [
     "ReviewId",
     "RobotId",
     "Sha256",
+    "ThreadId",
     "attempt_id",
     "hypothesis_id",
     "incident_id",
@@ -27,6 +28,7 @@ __all__ = [
     "plan_id",
     "review_id",
     "stem",
+    "thread_id",
 ]
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -43,6 +45,7 @@ HypothesisId = Annotated[str, StringConstraints(pattern=r"^hyp_[0-9a-z]{4,32}_\d
 IncidentId = Annotated[str, StringConstraints(pattern=r"^inc_[0-9a-z_]{4,64}$")]
 RobotId = Annotated[str, StringConstraints(pattern=r"^rob_[0-9a-z]{4,32}$")]
 DecisionId = Annotated[str, StringConstraints(pattern=r"^dec_[0-9a-z_]{4,64}$")]
+ThreadId = Annotated[str, StringConstraints(pattern=r"^thr_[0-9a-z]{4,32}_\d{4}_[a-z]{3,12}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _IN_ONE_LINE = "^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+$"
 """No control character, and none that turns the direction of writing: a terminal would obey it."""
@@ -95,3 +98,8 @@ def incident_id(attempt: str) -> str:
 def hypothesis_id(campaign: str, number: int) -> str:
     """Return the id of the `number`-th hypothesis of a campaign."""
     return f"hyp_{stem(campaign)}_{number:02d}"
+
+
+def thread_id(campaign: str, cycle: int, role: str) -> str:
+    """Return the id of the conversation in which a role does its task of a cycle."""
+    return f"thr_{stem(campaign)}_{cycle:04d}_{role}"

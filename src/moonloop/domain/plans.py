@@ -13,7 +13,7 @@ from moonloop.domain.space import Candidate
 from moonloop.domain.units import Unit
 from moonloop.domain.values import Scalar, Value
 
-__all__ = ["Expectation", "JobSpec", "Measure", "Plan", "Purpose", "Run", "TestArm"]
+__all__ = ["Expectation", "JobSpec", "Measure", "Plan", "Purpose", "Run", "Suggested", "TestArm"]
 
 
 class Purpose(StrEnum):
@@ -42,6 +42,18 @@ class Expectation(Value):
 
     mean: float
     sd: Annotated[float, Field(ge=0)]
+
+
+class Suggested(Value):
+    """Whose candidate a run is, in place of a pick of the designer's, and what was said of it beforehand."""
+
+    proposer: Principal
+    probability: Annotated[float, Field(ge=0, le=1)]
+    """That the value is better than `bar`, as the proposer said."""
+    bar: float
+    """What the surrogate expects of the pick that this run displaces, in the objective's unit."""
+    displaces: str
+    """Key of that pick."""
 
 
 class TestArm(Value):
@@ -97,6 +109,7 @@ class Run(Value):
     """One sentence for the reviewer."""
     expected: Expectation | None = None
     test: TestArm | None = None
+    suggested: Suggested | None = None
     cost: Costs = Costs()
 
 

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from moonloop.domain.agents import Role
 from moonloop.domain.values import Value
 
 __all__ = ["SITE", "BatchStatus", "CampaignStep", "scope_of_campaign", "scope_of_mission", "scope_of_robot"]
@@ -32,6 +33,8 @@ class CampaignStep(Value):
     cycle: int = 0
     """The cycle to run, for `cycle`."""
     purpose: Literal["search", "confirmation"] = "search"
+    roles: tuple[Role, ...] = ()
+    """The agents that have a task in this step."""
 
 
 class BatchStatus(Value):

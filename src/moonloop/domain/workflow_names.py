@@ -1,6 +1,6 @@
 """Names of the workflows that the ledger's announcements go to."""
 
-__all__ = ["batch_workflow", "campaign_workflow", "cycle_workflow", "review_workflow"]
+__all__ = ["agent_workflow", "batch_workflow", "campaign_workflow", "cycle_workflow", "review_workflow"]
 
 
 def campaign_workflow(campaign: str) -> str:
@@ -21,3 +21,8 @@ def review_workflow(campaign: str, cycle: int) -> str:
 def batch_workflow(campaign: str, cycle: int) -> str:
     """Return the id of the workflow that waits for a batch."""
     return f"{cycle_workflow(campaign, cycle)}/batch"
+
+
+def agent_workflow(campaign: str, cycle: int, role: str) -> str:
+    """Return the id of the workflow in which a role does its task of a cycle."""
+    return f"{cycle_workflow(campaign, cycle)}/agent/{role}"

@@ -47,6 +47,19 @@ def _claim(**changes: Any) -> list[dict[str, Any]]:
     return [{"claim": {**EFFECT, **changes}, "statement": "Water is better.", "probability": 0.7}]
 
 
+def _by(proposer: str) -> list[dict[str, Any]]:
+    return [{**_claim()[0], "proposer": proposer}]
+
+
+_PREDICTION = [
+    {
+        "claim": {"kind": "prediction", "error": 1e-320, "trained_through": 1},
+        "statement": "It is foreseen.",
+        "probability": 0.7,
+    }
+]
+
+
 def test_a_file_is_read_sealed_and_read_again() -> None:
     """With its defaults, to the same value and the same hash."""
     spec = CampaignSpec.model_validate(FILE)
@@ -107,6 +120,8 @@ def test_a_file_is_read_sealed_and_read_again() -> None:
         ("claims", _claim(level_b="water"), "level_a and level_b are the same level"),
         ("claims", _claim(delta=100), "claims[0].claim.delta: it is as wide as the objective's range"),
         ("claims", _claim(delta=0), "claims/0/claim/effect/delta"),
+        ("claims", _claim(delta=1e-5), "claims[0].claim.delta: it is less than a millionth"),
+        ("claims", _PREDICTION, "claims[0].claim.error: it is less than a millionth"),
         ("claims", [{**_claim()[0], "probability": 1.1}], "claims/0/probability"),
         ("claims", _claim() * 4, "claims: 4 are given, scientist.claims_at_most is 3"),
     ],
@@ -118,6 +133,39 @@ def test_what_cannot_be_run_is_refused_where_it_is_wrong(path: str, value: Any, 
 
     places = [f"{'/'.join(map(str, error['loc']))} {error['msg']}" for error in caught.value.errors()]
     assert any(told in place for place in places), places
+
+
+@pytest.mark.parametrize("proposer", ["Ada", "a chemist", "the algorithm's friend"])
+def test_a_claim_of_a_file_is_that_of_whom_it_names(proposer: str) -> None:
+    """Or of the file, where it names nobody."""
+    claims = _claim() + _by(proposer)
+
+    spec = CampaignSpec.model_validate({**FILE, "claims": claims})
+
+    assert ["campaign file", proposer] == [one.proposer for one in spec.claims]
+
+
+def test_a_borrowed_name_is_told_and_does_not_make_a_stored_file_unreadable() -> None:
+    """A file reads as it stands; what is wrong with its names is for those who take it in."""
+    claims = _claim() + _by("algorithmic") + _by("critic/m@0a")
+
+    spec = CampaignSpec.model_validate({**FILE, "claims": claims})
+
+    found = spec.borrowed_names()
+    assert [1, 2] == list(found)
+    assert found[1].startswith("algorithmic is what the algorithmic scientist is called")
+    assert found[2].startswith("critic/m@0a is what an agent is called")
+    assert {} == CampaignSpec.model_validate({**FILE, "claims": _claim()}).borrowed_names()
+
+
+def test_an_agent_may_choose_no_effect_below_a_hundredth_of_the_range() -> None:
+    """A file's claim may be finer: a person answers for it."""
+    spec = CampaignSpec.model_validate({**FILE, "claims": _claim(delta=0.9)})
+    (fine,) = spec.claims
+    notable = fine.model_copy(update={"claim": fine.claim.model_copy(update={"delta": 1.0})})
+
+    assert "less than a hundredth" in spec.fault_in(fine)
+    assert "" == spec.fault_in(notable)
 
 
 @pytest.mark.parametrize("kind", sorted(set(ClaimKind) - {ClaimKind(kind) for kind in available_kinds()}))
