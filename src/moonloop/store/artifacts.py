@@ -109,9 +109,11 @@ class ArtifactFiles:
         """Say whether the bytes are here."""
         return self.path(sha256).exists()
 
-    def read(self, sha256: str) -> bytes:
-        """Return the bytes of a hash."""
+    def read(self, sha256: str, at_most: int | None = None) -> bytes:
+        """Return the bytes of a hash; raise `TooLarge`, before any is read, for more than `at_most`."""
         try:
+            if at_most is not None and self.path(sha256).stat().st_size > at_most:
+                raise TooLarge(what=f"artifact {sha256}", limit=at_most)
             return self.path(sha256).read_bytes()
         except FileNotFoundError as error:
             raise NotFound(kind="artifact", id=sha256) from error

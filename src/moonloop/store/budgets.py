@@ -45,6 +45,7 @@ def _limits(budget: BudgetSpec, spec: CampaignSpec) -> list[tuple[str, str, floa
         (Line.REFERENCE, "1", spec.reference_runs),
         (Line.INSTRUMENT_TIME, "s", budget.instrument_time),
         (Line.MONEY, budget.currency, budget.money),
+        (Line.TOKENS, "1", budget.tokens),
     ]
     reagents = {
         substance: amount.unit
@@ -74,7 +75,10 @@ def lines_of(run: Run) -> dict[str, float]:
 
 
 def reserve(tx: Tx, campaign: str, by_job: Mapping[str, Mapping[str, float]]) -> None:
-    """Reserve what the jobs of a plan will take; raise `BudgetSpent` naming the line that forbids it."""
+    """Reserve what the jobs of a plan, or a turn of an agent, will take; each of them by its own key.
+
+    Raises `BudgetSpent` naming the line that forbids it, before anything is reserved.
+    """
     rows = {row.line: row for row in tx.lock(Level.BUDGET, campaign, write=True)}
     asked: dict[str, float] = {}
     for amounts in by_job.values():
@@ -82,7 +86,8 @@ def reserve(tx: Tx, campaign: str, by_job: Mapping[str, Mapping[str, float]]) ->
             asked[line] = asked.get(line, 0.0) + amount
     for line, amount in asked.items():
         _require(rows[line], amount)
-        _add(tx, campaign, line, reserved=amount)
+    for line in sorted(asked):
+        _add(tx, campaign, line, reserved=asked[line])
     now = tx.now()
     entries = [
         {"campaign_id": campaign, "line": line, "job_id": job, "kind": "reserve", "amount": amount, "at": now}
@@ -105,8 +110,8 @@ def _require(row: Row[Any], amount: float) -> None:
 
 
 def overdrawn(rows: Sequence[Row[Any]]) -> Row[Any] | None:
-    """Return the first line that is over its limit, or None."""
-    return next((row for row in rows if _over(row)), None)
+    """Return the first line that is over its limit, or None; no job takes of the tokens of models."""
+    return next((row for row in rows if row.line != Line.TOKENS and _over(row)), None)
 
 
 def settle(tx: Tx, campaign: str, job: str, used: Mapping[str, float] | None = None) -> None:
@@ -136,9 +141,10 @@ def _close(tx: Tx, campaign: str, job: str, kind: str, used: Mapping[str, float]
 
 def _touched(tx: Tx, campaign: str, used: Mapping[str, float]) -> set[str]:
     """Return the lines on which something was used, whether or not that had been planned."""
-    if not used:
+    some = [line for line, amount in used.items() if amount]
+    if not some:
         return set()
-    return {row.line for row in tx.all(_LINES, campaign=campaign, lines=list(used))}
+    return {row.line for row in tx.all(_LINES, campaign=campaign, lines=some)}
 
 
 def _add(tx: Tx, campaign: str, line: str, *, reserved: float = 0.0, spent: float = 0.0) -> None:

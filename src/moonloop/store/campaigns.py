@@ -6,15 +6,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from moonloop.domain.agents import Role
 from moonloop.domain.campaigns import CampaignSpec
-from moonloop.domain.canonical import Sealed, seal
+from moonloop.domain.canonical import Sealed, seal, unseal
 from moonloop.domain.errors import AlreadyExists
 from moonloop.domain.history import Advice, NextStep
 from moonloop.domain.lifecycles import CAMPAIGN, HYPOTHESIS, CampaignState, DoneReason, HypothesisState
 from moonloop.domain.results import ArtifactRef
 from moonloop.domain.steps import CampaignStep, scope_of_campaign, scope_of_mission
 from moonloop.domain.workflow_names import campaign_workflow
-from moonloop.store import budgets, holds
+from moonloop.store import budgets, holds, threads
+from moonloop.store.agent_gate import roles_of
 from moonloop.store.artifacts import keep
 from moonloop.store.jobs import cancel_queued, give_back, open_jobs
 from moonloop.store.reviews import withdraw
@@ -128,6 +130,7 @@ def conclude(tx: Tx, campaign: str, written: Mapping[str, ArtifactRef] | None = 
     if open_jobs(tx, campaign):
         return False
     settle_claims(tx, campaign)
+    threads.end_open(tx, campaign, "the campaign is done")
     give_back(tx, campaign)
     for media_type, ref in (written or {}).items():
         keep(tx, ref)
@@ -146,17 +149,33 @@ def next_step(tx: Tx, campaign: str, proposer: str) -> CampaignStep:
     if row.state == CampaignState.STOPPING and open_jobs(tx, campaign):
         return CampaignStep(action="wait")
     if last is not None and last.closed_at is None:
-        return CampaignStep(action="cycle", cycle=last.number, purpose=last.purpose)
+        return _cycle_step(row, last.number, last.purpose)
     if row.state == CampaignState.STOPPING:
-        return CampaignStep(action="conclude")
+        return _conclusion(row)
     return _after(tx, row, last, proposer)
+
+
+def _cycle_step(row: Row[Any], number: int, purpose: Any) -> CampaignStep:
+    # In a cycle that is only brought to its end nobody thinks of anything new.
+    roles = _roles(row, purpose) if row.state == CampaignState.RUNNING else ()
+    return CampaignStep(action="cycle", cycle=number, purpose=purpose, roles=roles)
+
+
+def _conclusion(row: Row[Any]) -> CampaignStep:
+    """The reporter tells of the last cycle; a campaign without one has nothing to tell."""
+    roles = _roles(row, "conclude") if row.cycle else ()
+    return CampaignStep(action="conclude", cycle=row.cycle if roles else 0, roles=roles)
+
+
+def _roles(row: Row[Any], purpose: str) -> tuple[Role, ...]:
+    return roles_of(unseal(row.spec, row.spec_sha256, CampaignSpec), purpose)
 
 
 def _after(tx: Tx, row: Row[Any], last: Row[Any] | None, proposer: str) -> CampaignStep:
     advice = Advice.model_validate_json(last.advice) if last is not None else None
     if advice is not None and advice.step is NextStep.STOP:
         stop(tx, row.id, DoneReason(advice.reason), advice.sentence)
-        return CampaignStep(action="conclude")
+        return _conclusion(row)
     confirms = advice is not None and advice.step is NextStep.CONFIRM
     return _open_cycle(tx, row, "confirmation" if confirms else "search", proposer)
 
@@ -173,7 +192,7 @@ def _open_cycle(tx: Tx, row: Row[Any], purpose: Any, proposer: str) -> CampaignS
     )
     tx.run(update(campaigns).where(campaigns.c.id == row.id).values(cycle=number))
     tx.journal("cycle.opened", f"{row.id}/{number}", row.id, after="open", facts={"purpose": str(purpose)})
-    return CampaignStep(action="cycle", cycle=number, purpose=purpose)
+    return _cycle_step(row, number, purpose)
 
 
 def close_cycle(tx: Tx, campaign: str, cycle: int, advice: Sealed) -> None:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, select
 
+from moonloop.domain.budgets import Line
 from moonloop.domain.lifecycles import CampaignState, DoneReason, JobState
 from moonloop.store.budgets import overdrawn
 from moonloop.store.campaigns import stop
@@ -26,6 +27,7 @@ def due(connection: Connection) -> list[str]:
         .join(campaigns, campaigns.c.id == budgets.c.campaign_id)
         .where(
             campaigns.c.state == CampaignState.RUNNING,
+            budgets.c.line != Line.TOKENS,  # no job takes of it
             budgets.c.spent + budgets.c.reserved > budgets.c.limit,
             select(jobs.c.id)
             .where(jobs.c.campaign_id == campaigns.c.id, jobs.c.state == JobState.QUEUED)

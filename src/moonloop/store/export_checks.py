@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from pydantic import BaseModel
@@ -30,10 +31,10 @@ from moonloop.domain.results import FinishReport, ReportedMeasurement
 from moonloop.domain.reviews import HazardOutcome
 from moonloop.domain.robots import Capabilities, Requires, RobotKind
 from moonloop.domain.units import commensurable
-from moonloop.store import histories, listings, views
+from moonloop.store import export_threads, histories, listings, transcripts, views
 from moonloop.store.tables import device_fences, robots
 
-__all__ = ["Rows", "check", "check_robots", "check_written", "read_back"]
+__all__ = ["Rows", "check", "check_robots", "check_written", "documents_of", "read_back"]
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """Rows by table, as the columns hold them."""
@@ -49,6 +50,7 @@ _REFERENCES = {
     "attempt_id": ("attempts", "id"),
     "hypothesis_id": ("hypotheses", "id"),
     "robot_id": ("robots", "id"),
+    "thread_id": ("threads", "id"),
 }
 """Columns that name a row, by the table and column that they name."""
 
@@ -80,7 +82,12 @@ _ENDED: Mapping[str, frozenset[str]] = {
 _BODIES: Sequence[tuple[str, str, type[BaseModel], Mapping[str, str]]] = (
     ("campaigns", "spec", CampaignSpec, {"name": "name", "institute": "institute", "mission": "mission"}),
     ("cycles", "advice", Advice, {}),
-    ("hypotheses", "body", Hypothesis, {"id": "id", "campaign_id": "campaign_id", "number": "number"}),
+    (
+        "hypotheses",
+        "body",
+        Hypothesis,
+        {"id": "id", "campaign_id": "campaign_id", "number": "number", "proposed.proposer": "proposer"},
+    ),
     ("evidence", "body", Evidence, {"hypothesis_id": "hypothesis_id"}),
     ("plans", "body", Plan, {"id": "id", "campaign_id": "campaign_id", "cycle": "cycle"}),
     ("specs", "body", JobSpec, {"job_id": "job_id", "protocol": "protocol"}),
@@ -120,32 +127,49 @@ def check(rows: Rows) -> None:
         (name, column): _read(rows, name, column, model, repeated)
         for name, column, model, repeated in _BODIES
     }
+    _check_artifacts(rows, *read["campaigns", "spec"])
     _check_plans(rows, read["plans", "body"], read["specs", "body"])
     _check_measurements(rows, read["attempts", "finish"], read["late_results", "body"])
     _check_words(rows)
+    export_threads.check(rows)
 
 
 def _check_references(rows: Rows) -> None:
     known = {column: {row[key] for row in rows[table]} for column, (table, key) in _REFERENCES.items()}
     known["sha256"] = {row["sha256"] for row in rows["artifacts"]}
     for table, found in rows.items():
-        columns = set(_REFERENCES)
-        if table in _NAMING_ARTIFACTS:
-            columns.add("sha256")
-        for row in found:
-            for column in columns & row.keys():
-                if row[column] is not None and row[column] not in known[column]:
-                    raise _refuse(f"a row of {table} has a {column} that is not of this campaign")
+        for column in _referring(table):
+            if not {row[column] for row in found if row.get(column) is not None} <= known[column]:
+                raise _refuse(f"a row of {table} has a {column} that is not of this campaign")
     if any(row["campaign_id"] is None for row in rows["journal"]):
         raise _refuse("a row of journal is of no campaign")
     if known["robot_id"] != {row["robot_id"] for row in rows["attempts"]}:
         raise _refuse("it brings a robot that did nothing in it")
-    named = {row["sha256"] for name in _NAMING_ARTIFACTS for row in rows[name]}
-    if known["sha256"] != named:
-        raise _refuse("it brings an artifact that nothing in it names")
     cycles = {row["number"] for row in rows["cycles"]}
-    if not {row["cycle"] for name in ("plans", "jobs") for row in rows[name]} <= cycles:
+    if not {row["cycle"] for name in ("plans", "jobs", "threads") for row in rows[name]} <= cycles:
         raise _refuse("it has work in a cycle that is missing")
+
+
+def _referring(table: str) -> set[str]:
+    columns = set(_REFERENCES)
+    if table == "spend":
+        columns.remove("job_id")  # it may be a turn's key
+    return columns | {"sha256"} if table in _NAMING_ARTIFACTS else columns
+
+
+def documents_of(spec: CampaignSpec) -> Mapping[str, str]:
+    """Return the names of the documents that a campaign brings, by the SHA-256 of their bytes."""
+    return {document.sha256: document.name for document in spec.documents}
+
+
+def _check_artifacts(rows: Rows, spec: CampaignSpec) -> None:
+    brought = {row["sha256"] for row in rows["artifacts"]}
+    documents = documents_of(spec)
+    for sha256, name in documents.items():
+        if sha256 not in brought:
+            raise _refuse(f"it lacks the bytes of the document “{name}”")
+    if brought - {row["sha256"] for table in _NAMING_ARTIFACTS for row in rows[table]} - set(documents):
+        raise _refuse("it brings an artifact that nothing in it names")
 
 
 def _check_names(rows: Rows) -> None:
@@ -178,7 +202,7 @@ def _read(
     for row in rows[table]:
         value = model.model_validate_json(row[column]) if row[column] is not None else None
         for field, told in repeated.items():
-            if value is not None and getattr(value, field) != row[told]:
+            if value is not None and attrgetter(field)(value) != row[told]:
                 raise _refuse(f"a row of {table} has another {told} than its {column}")
         found.append(value)
     return found
@@ -274,4 +298,8 @@ def read_back(connection: Connection, campaign: str) -> None:
     facts.model_dump_json()
     for found in listings.review_facts(connection, campaign=campaign):
         found.model_dump_json()
+    for cycle in facts.cycles:
+        for task in cycle.agents:
+            for entry in transcripts.transcript(connection, task.thread):
+                entry.model_dump_json()
     histories.history(connection, campaign, facts.summary.cycle)

@@ -1,7 +1,8 @@
 """A campaign's rows out of one ledger and into another, byte for byte where bytes were hashed."""
 
+import json
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import InvalidRequestError, OperationalError, StatementError
 
+from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.canonical import digest
 from moonloop.domain.errors import AlreadyExists, ExportInvalid, InvalidInput
 from moonloop.domain.lifecycles import CampaignState
@@ -31,7 +33,7 @@ from moonloop.store.holds import make_scopes
 from moonloop.store.tables import UTCTime, iso, metadata
 from moonloop.store.transaction import Tx
 
-__all__ = ["Records", "Rehearsed", "dump", "load", "rehearse"]
+__all__ = ["HASHED", "Records", "Rehearsed", "dump", "load", "rehearse"]
 
 Records = Mapping[str, Sequence[Mapping[str, Any]]]
 """Rows by table, as JSON values: times as text, hashed bodies as the text of their bytes."""
@@ -40,19 +42,25 @@ _ORDER = (
     "campaigns", "cycles", "hypotheses", "evidence", "plans", "specs", "hazard_reports", "reviews",
     "decisions", "approval_uses", "jobs", "robots", "attempts", "attempt_events", "artifacts",
     "attempt_artifacts", "late_results", "measurements", "incidents", "budgets", "spend", "reports",
-    "journal",
+    "threads", "transcripts", "model_calls", "journal",
 )  # fmt: skip
 """Every table that speaks of a campaign; each after those that it refers to."""
 
-_HASHED: Mapping[str, tuple[str, str]] = {
+_SINCE_AGENTS = frozenset({"threads", "transcripts", "model_calls"})
+"""Tables that exports of the first version have not."""
+
+HASHED: Mapping[str, tuple[str, str]] = {
     "campaigns": ("spec", "spec_sha256"),
     "hypotheses": ("body", "sha256"),
     "plans": ("body", "sha256"),
     "specs": ("body", "sha256"),
     "attempts": ("finish", "finish_sha256"),
     "late_results": ("body", "sha256"),
+    "threads": ("decision", "sha256"),
+    "transcripts": ("body", "sha256"),
+    "model_calls": ("turn", "sha256"),
 }
-"""Bodies that are kept with their hash, and must still hash to it."""
+"""Columns of bodies that are kept with their hash, and must still hash to it, with the column of the hash."""
 
 _MALFORMED = (
     AttributeError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError, StatementError,
@@ -68,16 +76,20 @@ _OWN_NUMBERS = frozenset({"spend", "journal"})
 
 def dump(connection: Connection, campaign: str) -> dict[str, list[dict[str, Any]]]:
     """Return every row that speaks of a campaign."""
+    brought = _documents_of(connection, campaign)
+    queries = {name: _rows_of(metadata.tables[name], campaign, brought) for name in _ORDER}
     return {
-        name: [
-            _to_json(metadata.tables[name], row)
-            for row in connection.execute(_rows_of(metadata.tables[name], campaign)).mappings()
-        ]
-        for name in _ORDER
+        name: [_to_json(metadata.tables[name], row) for row in connection.execute(query).mappings()]
+        for name, query in queries.items()
     }
 
 
-def _rows_of(table: Table, campaign: str) -> Any:
+def _documents_of(connection: Connection, campaign: str) -> Collection[str]:
+    spec = connection.scalar(select(tables.campaigns.c.spec).where(tables.campaigns.c.id == campaign))
+    return export_checks.documents_of(CampaignSpec.model_validate_json(spec)) if spec is not None else ()
+
+
+def _rows_of(table: Table, campaign: str, documents: Collection[str]) -> Any:
     query = select(table).order_by(*table.primary_key.columns)
     if table is tables.campaigns:
         return query.where(table.c.id == campaign)
@@ -88,6 +100,7 @@ def _rows_of(table: Table, campaign: str) -> Any:
         "plan_id": select(tables.plans.c.id).where(tables.plans.c.campaign_id == campaign),
         "review_id": select(tables.reviews.c.id).where(tables.reviews.c.campaign_id == campaign),
         "attempt_id": select(tables.attempts.c.id).where(tables.attempts.c.campaign_id == campaign),
+        "thread_id": select(tables.threads.c.id).where(tables.threads.c.campaign_id == campaign),
     }
     for column, ids in mine.items():
         if column in table.c:
@@ -99,7 +112,8 @@ def _rows_of(table: Table, campaign: str) -> Any:
         tables.attempt_artifacts.c.attempt_id.in_(mine["attempt_id"])
     )
     written = select(tables.reports.c.sha256).where(tables.reports.c.campaign_id == campaign)
-    return query.where(table.c.sha256.in_(kept.union(written)))
+    named = table.c.sha256.in_(kept.union(written))
+    return query.where(named | table.c.sha256.in_(documents))
 
 
 def _to_json(table: Table, row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -122,6 +136,7 @@ def load(tx: Tx, records: Records) -> str:
     """
     campaign = _only_campaign(records)
     with _refusing("its records are malformed"):
+        records = _of_this_version(records)
         rows = {name: _typed_rows(name, records[name]) for name in _ORDER}
         export_checks.check(rows)
         export_checks.check_robots(tx.connection, rows)
@@ -165,8 +180,17 @@ def _refusing(why: str) -> Generator[None]:
         raise ExportInvalid(why=f"{why}: {first}") from error
 
 
+def _of_this_version(records: Records) -> Records:
+    """Return the records with what those of the first version say without saying it."""
+    named = [
+        row if "proposer" in row else {**row, "proposer": json.loads(row["body"])["proposed"]["proposer"]}
+        for row in records["hypotheses"]
+    ]
+    return {**dict.fromkeys(_SINCE_AGENTS, ()), **records, "hypotheses": named}
+
+
 def _only_campaign(records: Records) -> Mapping[str, Any]:
-    missing = [name for name in _ORDER if name not in records]
+    missing = [name for name in _ORDER if name not in records and name not in _SINCE_AGENTS]
     if missing:
         raise ExportInvalid(why=f"it has no records of {', '.join(missing)}")
     unknown = sorted(set(records) - set(_ORDER))
@@ -218,7 +242,7 @@ def _from_json(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
         for column in table.columns
         if column.name not in skipped
     }
-    body, sha256 = _HASHED.get(table.name, ("", ""))
+    body, sha256 = HASHED.get(table.name, ("", ""))
     if made.get(body) is not None and digest(made[body]) != made[sha256]:
         raise ExportInvalid(why=f"a row of {table.name} is not what was hashed")
     return made

@@ -14,6 +14,7 @@ from moonloop.domain.history import History, Observation
 from moonloop.domain.lifecycles import JobState
 from moonloop.domain.plans import Plan, Run
 from moonloop.store.tables import budgets, campaigns, evidence, hypotheses, jobs, measurements, plans
+from moonloop.store.transcripts import claim_record, proposals
 
 __all__ = ["history", "read_spec"]
 
@@ -53,6 +54,8 @@ def history(connection: Connection, campaign: str, cycle: int) -> History:
         hypotheses=_hypotheses(connection, campaign),
         evidence=_evidence(connection, campaign),
         experiments_left=_experiments_left(connection, campaign),
+        proposals=proposals(connection, campaign, max(cycle, 1)),
+        record=claim_record(connection),
     )
 
 
@@ -94,6 +97,7 @@ def _observation(cycle: int, run: Run, row: Row[Any]) -> Observation:
         attempt_id=row.attempt_id,
         expected=run.expected,
         test=run.test,
+        suggested=run.suggested,
     )
 
 

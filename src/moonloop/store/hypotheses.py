@@ -29,6 +29,7 @@ def register(tx: Tx, campaign: str, new: Sequence[Hypothesis]) -> None:
             body=sealed.body,
             sha256=sealed.sha256,
             registered_at=tx.now(),
+            proposer=hypothesis.proposed.proposer,
         )
         facts = {"sha256": sealed.sha256, "proposer": hypothesis.proposed.proposer}
         tx.journal(

@@ -1,16 +1,19 @@
 """Plans: recorded with their job specs, screened, and paid for in advance."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, insert, select, update
 
-from moonloop.domain.canonical import Sealed
+from moonloop.domain.campaigns import CampaignSpec
+from moonloop.domain.canonical import Sealed, unseal
 from moonloop.domain.errors import InvalidInput, NotFound
 from moonloop.domain.plans import JobSpec, Plan
 from moonloop.domain.reviews import HazardOutcome
 from moonloop.domain.robots import RobotKind
 from moonloop.store import budgets
-from moonloop.store.tables import hazard_reports, plans, specs
+from moonloop.store.agent_gate import roles_of
+from moonloop.store.tables import cycles, hazard_reports, plans, specs, threads
 from moonloop.store.transaction import Level, Tx
 
 __all__ = ["RULES_VERSION", "record_plan", "screen"]
@@ -24,7 +27,7 @@ def record_plan(tx: Tx, plan: Plan, sealed: Sealed, job_specs: Sequence[tuple[Jo
 
     Returns the hash of the cycle's plan.
     """
-    tx.lock_one(Level.CAMPAIGN, plan.campaign_id, write=True)
+    campaign = tx.lock_one(Level.CAMPAIGN, plan.campaign_id, write=True)
     known = tx.scalar(select(plans.c.sha256).where(plans.c.id == plan.id))
     if known is not None:
         return known
@@ -56,9 +59,31 @@ def record_plan(tx: Tx, plan: Plan, sealed: Sealed, job_specs: Sequence[tuple[Jo
         for spec, body in job_specs
     ]
     tx.connection.execute(insert(specs), rows)
+    _name_proposers(tx, campaign, plan.cycle)
     facts = {"sha256": sealed.sha256, "author": plan.author, "jobs": len(plan.runs)}
     tx.journal("plan.recorded", plan.id, plan.campaign_id, after="recorded", facts=facts)
     return sealed.sha256
+
+
+def _name_proposers(tx: Tx, campaign: Row[Any], number: int) -> None:
+    """Say in the cycle which agents had a say in its plan, or that none had and why."""
+    here = (cycles.c.campaign_id == campaign.id, cycles.c.number == number)
+    cycle = tx.one(select(cycles).where(*here))
+    spec = unseal(campaign.spec, campaign.spec_sha256, CampaignSpec)
+    if cycle is None or not roles_of(spec, cycle.purpose):
+        return
+    asked = tx.all(
+        select(threads)
+        .where(threads.c.campaign_id == campaign.id, threads.c.cycle == number)
+        .order_by(threads.c.opened_at, threads.c.id)
+    )
+    names = ", ".join(row.proposer for row in asked if row.status == "decided")
+    if not names and cycle.purpose == "confirmation":
+        return  # its plan is the campaign file's
+    why = next((row.why for row in asked if row.why), "none was asked")
+    did = "decided" if any(row.status not in ("unavailable", "open") for row in asked) else "answered"
+    who = names or f"no agent {did}: {why}"
+    tx.run(update(cycles).where(*here).values(proposer=f"{cycle.proposer}; {who}"))
 
 
 def _check_specs(plan: Plan, job_specs: Sequence[tuple[JobSpec, Sealed]]) -> None:

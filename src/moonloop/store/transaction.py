@@ -29,16 +29,18 @@ class Level(IntEnum):
     HOLD = 1
     CAMPAIGN = 2
     APPROVAL = 3
-    BUDGET = 4
-    DEVICE = 5
-    JOB = 6
-    ATTEMPT = 7
+    THREAD = 4
+    BUDGET = 5
+    DEVICE = 6
+    JOB = 7
+    ATTEMPT = 8
 
 
 _LOCKED = {
     Level.HOLD: (tables.holds, "scope"),
     Level.CAMPAIGN: (tables.campaigns, "id"),
     Level.APPROVAL: (tables.reviews, "id"),
+    Level.THREAD: (tables.threads, "id"),
     Level.BUDGET: (tables.budgets, "campaign_id"),
     Level.DEVICE: (tables.robots, "id"),
     Level.JOB: (tables.jobs, "id"),

@@ -22,6 +22,8 @@ from moonloop.domain.facts import (
 from moonloop.domain.history import Advice
 from moonloop.domain.plans import Plan
 from moonloop.domain.results import ArtifactRef, FinishReport
+from moonloop.domain.trust import Standing, history_standings
+from moonloop.store.histories import history
 from moonloop.store.listings import (
     decision_rows,
     grouped,
@@ -45,6 +47,7 @@ from moonloop.store.tables import (
     plans,
     robots,
 )
+from moonloop.store.transcripts import agent_facts
 
 __all__ = ["campaign_facts", "plan_fact"]
 
@@ -80,7 +83,14 @@ def campaign_facts(connection: Connection, campaign: str) -> CampaignFacts:
         ),
         incidents=tuple(found_incidents),
         robots=tuple(robot for robot in robot_facts(connection) if robot.id in used),
+        standings=_standings(connection, row, spec),
     )
+
+
+def _standings(connection: Connection, row: Row[Any], spec: CampaignSpec) -> tuple[Standing, ...]:
+    if spec.scientist.kind != "llm":
+        return ()
+    return history_standings(spec, history(connection, row.id, row.cycle))
 
 
 def _cycles(connection: Connection, campaign: str) -> tuple[CycleFact, ...]:
@@ -88,6 +98,7 @@ def _cycles(connection: Connection, campaign: str) -> tuple[CycleFact, ...]:
     reviewed = grouped(review_rows(connection, campaign=campaign), lambda row: row.plan_id)
     done = _jobs(connection, campaign)
     said = decision_rows(connection, campaign)
+    tasks = agent_facts(connection, campaign)
     return tuple(
         CycleFact(
             number=row.number,
@@ -98,6 +109,7 @@ def _cycles(connection: Connection, campaign: str) -> tuple[CycleFact, ...]:
             plan=_plan(made.get(row.number), reviewed, said),
             jobs=tuple(fact for fact in done if fact.cycle == row.number),
             advice=Advice.model_validate_json(row.advice) if row.advice else None,
+            agents=tuple(task for task in tasks if task.cycle == row.number),
         )
         for row in _of(connection, cycles, campaign, "number")
     )

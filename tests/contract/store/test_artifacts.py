@@ -127,6 +127,16 @@ def test_bytes_that_are_not_here_are_not_found(files: ArtifactFiles) -> None:
 # In the ledger.
 
 
+def test_more_bytes_than_are_asked_for_are_not_read(files: ArtifactFiles) -> None:
+    """Whoever reads says how much it has room for."""
+    ref = _ref()
+    _receive(files, ref, BODY)
+
+    assert BODY == files.read(ref.sha256, len(BODY))
+    with pytest.raises(TooLarge):
+        files.read(ref.sha256, len(BODY) - 1)
+
+
 @pytest.fixture
 def offer(bench: Bench) -> Offer:
     """A running attempt."""

@@ -59,6 +59,7 @@ def test_a_start_opens_what_the_campaign_needs(bench: Bench) -> None:
         "reference": 0,
         "instrument_time": None,
         "money": None,
+        "tokens": None,
     }
     assert [row.kind for row in bench.all(select(t.outbox))] == ["start"]
     assert [row.after for row in bench.journal("campaign.a")] == ["running"]
@@ -253,6 +254,50 @@ def test_advice_to_stop_stops_the_campaign(bench: Bench) -> None:
     assert bench.do(campaigns.next_step, CAMPAIGN, "algorithmic").action == "conclude"
     row = bench.all(select(t.campaigns))[0]
     assert (row.state, row.done_reason, row.stop_reason) == ("stopping", "no_candidates", "so it is")
+
+
+def _next(bench: Bench) -> tuple[str, int, tuple[str, ...]]:
+    step = bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
+    return step.action, step.cycle, tuple(str(role) for role in step.roles)
+
+
+def test_each_step_names_the_agents_that_have_a_task_in_it(new_bench: Callable[..., Bench]) -> None:
+    """All but the reporter in a search, the analyst in a confirmation, the reporter at the end."""
+    bench = new_bench(scientist={"kind": "llm"})
+    searching = ("proposer", "critic", "advisor", "analyst")
+    assert [("cycle", 1, searching)] * 2 == [_next(bench) for _ in range(2)]
+    _close(bench, 1, NextStep.CONFIRM, reason="goal_met")
+    assert ("cycle", 2, ("analyst",)) == _next(bench)
+    _close(bench, 2, NextStep.STOP, reason="goal_met")
+    assert [("conclude", 2, ("reporter",))] * 2 == [_next(bench) for _ in range(2)]
+
+
+def test_only_the_roles_of_the_campaign_file_are_named(new_bench: Callable[..., Bench]) -> None:
+    """And none where the algorithm is alone."""
+    bench = new_bench(scientist={"kind": "llm", "roles": ["critic", "proposer"]})
+    assert ("cycle", 1, ("critic", "proposer")) == _next(bench)
+    _close(bench, 1, NextStep.STOP, reason="goal_met")
+    assert ("conclude", 0, ()) == _next(bench)
+
+
+def test_in_a_campaign_that_is_stopping_only_the_reporter_has_a_task(
+    new_bench: Callable[..., Bench],
+) -> None:
+    """The open cycle is brought to its end without the others; without a cycle there is nothing to tell."""
+    bench = new_bench(scientist={"kind": "llm"})
+    _next(bench)
+    bench.do(campaigns.stop, CAMPAIGN, DoneReason.STOPPED_BY, "enough")
+    assert ("cycle", 1, ()) == _next(bench)
+    _close(bench, 1, NextStep.STOP, reason="goal_met")
+    assert ("conclude", 1, ("reporter",)) == _next(bench)
+
+
+def test_a_campaign_without_a_cycle_has_nothing_to_tell(new_bench: Callable[..., Bench]) -> None:
+    """Stopped before its first cycle, it ends without a reporter."""
+    bench = new_bench(scientist={"kind": "llm"})
+    bench.do(campaigns.stop, CAMPAIGN, DoneReason.STOPPED_BY, "enough")
+
+    assert ("conclude", 0, ()) == _next(bench)
 
 
 def test_a_closed_cycle_keeps_its_advice(bench: Bench) -> None:

@@ -3,15 +3,25 @@
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, Connection, text
+from sqlalchemy import CheckConstraint, Connection, Table, select, text
 
-from moonloop.store import Ledger
+from moonloop.domain import ids
+from moonloop.domain.budgets import Line
+from moonloop.domain.claims import Hypothesis
+from moonloop.domain.lifecycles import DoneReason
+from moonloop.store import Ledger, Tx, budgets, campaigns, hypotheses, migrations, views
+from moonloop.store import tables as t
 from moonloop.store.tables import metadata
+from support.campaigns import CAMPAIGN, Bench, ShiftedClock, make_spec
 
 _MIGRATE = "import sys; from moonloop.store import Ledger; l = Ledger(sys.argv[1]); l.migrate(); l.close()"
 
@@ -99,3 +109,90 @@ def test_two_processes_may_migrate_at_once(empty_url: str) -> None:
     ledger = Ledger(empty_url)
     assert ledger.read_now(_differences) == []
     ledger.close()
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.attributes["connection"] = connection
+    with connection.begin():
+        command.upgrade(config, revision)
+
+
+_NEW = {"threads", "transcripts", "model_calls"}
+_MADE_BY_THE_MIGRATION = {"seals"}
+
+
+def _rows(bench: Bench) -> dict[Table, list[dict[str, Any]]]:
+    """Return what the first version would have written of all that is in a ledger."""
+    kept = [one for one in metadata.sorted_tables if one.name not in _NEW | _MADE_BY_THE_MIGRATION]
+    rows = {table: bench.dicts(select(table)) for table in kept}
+    rows[t.holds] = [row for row in rows[t.holds] if row["scope"] != "site"]
+    rows[t.budgets] = [row for row in rows[t.budgets] if row["line"] != Line.TOKENS]
+    for row in rows[t.hypotheses]:
+        del row["proposer"]
+    for numbered in (t.journal, t.outbox, t.spend):
+        for row in rows[numbered]:
+            del row["id"]
+    return rows
+
+
+def _write(tx: Tx, rows: dict[Table, list[dict[str, Any]]]) -> None:
+    for table, some in rows.items():
+        tx.add_all(table, some)
+
+
+def _dangling(connection: Connection) -> list[object]:
+    if connection.dialect.name != "sqlite":
+        return []  # it checks while it migrates
+    return list(connection.execute(text("PRAGMA foreign_key_check")))
+
+
+def _claim(number: int, **said: str) -> Hypothesis:
+    effect = {"kind": "effect", "factor": "solvent", "level_a": "water", "level_b": "ethanol"}
+    proposed = {"claim": effect, "statement": "Water is better.", "probability": 0.7, **said}
+    fixed = {"alpha": 0.05, "weight": 0.5, "delta": 10, "cap": 20, "seed": 7, "registered_in": 1}
+    made = {"id": ids.hypothesis_id(CAMPAIGN, number), "campaign_id": CAMPAIGN, "number": number}
+    return Hypothesis.model_validate(made | {"proposed": proposed} | fixed)
+
+
+def _worked(ledger: Ledger) -> Bench:
+    """A ledger in which a campaign goes on, with claims and a measurement, and another one is done."""
+    bench = Bench(ledger, make_spec(), ShiftedClock())
+    bench.start()
+    bench.do(hypotheses.register, CAMPAIGN, [_claim(1), _claim(2, proposer="algorithmic")])
+    bench.queued(2)
+    robot = bench.robot()
+    bench.finish(robot, bench.running(robot))
+    done = Bench(ledger, bench.spec, bench.clock, DONE)
+    done.start()
+    done.do(campaigns.stop, DONE, DoneReason.STOPPED_BY, "enough")
+    done.do(campaigns.conclude, DONE)
+    return bench
+
+
+DONE = "cmp_0000000000000002"
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(empty_url: str, sqlite_url: str) -> None:
+    """With all that is in it: each claim knows its proposer, and what goes on has a line for tokens."""
+    clock = ShiftedClock()
+    with closing(Ledger(sqlite_url, clock=clock)) as source, closing(Ledger(empty_url, clock=clock)) as old:
+        worked = _worked(source)
+        with old._write_engine.connect() as connection:  # pyright: ignore[reportPrivateUsage]  no other way back
+            _upgrade(connection, "0001")
+        old.write_now(_write, "test", _rows(worked))
+        assert "is at revision 0001" in str(old.pending_migration())
+
+        old.migrate()
+
+        assert [] == old.read_now(_differences)
+        assert [] == old.read_now(_dangling)
+        told = [ledger.read_now(views.campaign_facts, CAMPAIGN) for ledger in (source, old)]
+        assert told[0] == told[1]
+        bench = Bench(old, worked.spec, clock)
+        proposers = bench.all(select(t.hypotheses.c.proposer).order_by(t.hypotheses.c.number))
+        assert ["campaign file", "algorithmic"] == [row.proposer for row in proposers]
+        limited = select(t.budgets.c.campaign_id, t.budgets.c.limit).where(t.budgets.c.line == Line.TOKENS)
+        assert [(CAMPAIGN, None)] == [tuple(row) for row in bench.all(limited)]
+        bench.do(budgets.change_limit, CAMPAIGN, "tokens", 5)

@@ -1,7 +1,7 @@
 """The tables: states as the lifecycles have them, times that sort, and room for the longest names."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import CheckConstraint, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from moonloop.domain.agents import AgentStatus, Role
+from moonloop.domain.ids import thread_id
 from moonloop.domain.lifecycles import (
     ATTEMPT,
     CAMPAIGN,
@@ -22,6 +24,7 @@ from moonloop.domain.lifecycles import (
 from moonloop.domain.steps import scope_of_campaign, scope_of_mission, scope_of_robot
 from moonloop.store import tables as t
 from moonloop.store.tables import LIVE_ATTEMPT, MOVING_ATTEMPT, UTCTime
+from moonloop.store.turns import turn_key
 
 DIALECTS: list[Any] = [sqlite.dialect(), postgresql.dialect()]  # type: ignore[no-untyped-call]
 moments = st.integers(0, 200 * 365 * 86_400 * 1_000_000).map(
@@ -78,6 +81,28 @@ def test_the_longest_scope_fits(scope: str) -> None:
     """As a hold, and as the subject of a journal entry."""
     assert len(scope) <= _length(t.holds.c.scope)
     assert len(scope) <= _length(t.journal.c.subject)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_longest_names_of_agents_fit(role: Role) -> None:
+    """A thread as a key and as the subject of a journal entry, and the key that a turn is paid by."""
+    thread = thread_id("cmp_" + "0" * 32, 9_999, role)
+
+    assert len(thread) <= min(_length(t.threads.c.id), _length(t.journal.c.subject))
+    assert len(turn_key(thread, 99_999, 9_999)) <= _length(t.spend.c.job_id)
+
+
+@pytest.mark.parametrize(("column", "words"), [("status", get_args(AgentStatus)), ("role", tuple(Role))])
+def test_the_database_knows_the_words_of_a_thread(column: str, words: tuple[str, ...]) -> None:
+    """Each of them fits, no more and no fewer."""
+    checks = [
+        str(check.sqltext)
+        for check in t.threads.constraints
+        if isinstance(check, CheckConstraint) and str(check.name).endswith(f"_{column}")
+    ]
+
+    assert [f"{column} IN (" + ", ".join(f"'{word}'" for word in words) + ")"] == checks
+    assert max(map(len, words)) <= min(_length(t.threads.c[column]), _length(t.journal.c.after))
 
 
 def test_an_attempt_holds_its_job_until_an_edge_ends_it() -> None:

@@ -26,6 +26,7 @@ from moonloop.store.tables.science import (
     reports,
     specs,
 )
+from moonloop.store.tables.thinking import model_calls, threads, transcripts
 from moonloop.store.tables.work import (
     LIVE_ATTEMPT,
     MOVING_ATTEMPT,
@@ -68,6 +69,7 @@ __all__ = [
     "leaders",
     "measurements",
     "metadata",
+    "model_calls",
     "outbox",
     "plans",
     "presence",
@@ -77,5 +79,7 @@ __all__ = [
     "seals",
     "specs",
     "spend",
+    "threads",
     "tokens",
+    "transcripts",
 ]

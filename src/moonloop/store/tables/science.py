@@ -51,7 +51,7 @@ cycles = Table(
     Column("campaign_id", ID, ForeignKey("campaigns.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("purpose", String(20), nullable=False),
-    Column("proposer", String(80), nullable=False),
+    Column("proposer", Text, nullable=False),
     Column("opened_at", UTCTime, nullable=False),
     Column("closed_at", UTCTime),
     Column("advice", LargeBinary),
@@ -68,7 +68,10 @@ hypotheses = Table(
     Column("sha256", SHA256, nullable=False),
     Column("registered_at", UTCTime, nullable=False),
     Column("decided_in", Integer),
+    # Of the body; a default only because SQLite adds no column without one.
+    Column("proposer", String(80), nullable=False, server_default=""),
     UniqueConstraint("campaign_id", "number"),
+    Index("ix_hypotheses_proposer", "proposer"),
 )
 
 evidence = Table(
