@@ -13,75 +13,33 @@ value (mean over the table's repeats) of the best setting run so far.
 """
 
 import argparse
-import csv
-import json
-import os
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
-from statistics import fmean
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from ruamel.yaml import YAML
 from scipy import stats
 
+from bench_support.campaigns import Course, drive
+from bench_support.cases import EXPERIMENTS, Case, cases, is_wrong, target
 from moonloop.domain.campaigns import CampaignSpec
-from moonloop.domain.canonical import canonical_json, derive_seed, digest
-from moonloop.domain.claims import Effect, Hypothesis, ProposedClaim, Verdict
-from moonloop.domain.errors import SpaceImpossible
-from moonloop.domain.history import History, Observation
-from moonloop.domain.plans import JobSpec, Measure
-from moonloop.domain.results import ArtifactRef
-from moonloop.domain.robots import Requires
-from moonloop.domain.space import Candidate, RGroupSpace
-from moonloop.lab_adapters.xtb import XtbAdapter
-from moonloop.lab_adapters.xtb.calibration import calibration
-from moonloop.scientist import judge, plan_search, propose
+from moonloop.domain.canonical import derive_seed
+from moonloop.domain.claims import Effect, ProposedClaim, Verdict
+from moonloop.domain.plans import Run
+from moonloop.domain.space import RGroupSpace
 from moonloop.tools.spaces import Contrast, pool_for
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
-MARKS = (25, 50)
+MARKS = (25, EXPERIMENTS)
 SEARCHES = 100
 """Random searches of each seed; their mean is what the campaign of that seed is compared with."""
-QUINONES = "quinones"
 Courses = np.ndarray[tuple[int, int], np.dtype[np.float64]]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A campaign and the values that its runs may give."""
-
-    name: str
-    spec: CampaignSpec
-    values: Mapping[str, Sequence[float]]
-    """Repeats of each candidate, by key."""
-
-    def truth(self, key: str) -> float:
-        """Return the mean over the repeats, signed so that more is better."""
-        return self.spec.objective.sign * fmean(self.values[key])
-
-
-@dataclass(frozen=True)
-class Course:
-    """How one campaign went."""
-
-    best: list[float]
-    """Signed true value of the best feasible candidate after each experiment."""
-    planning: list[float]
-    """CPU seconds of planning each batch."""
-    verdicts: list[tuple[Hypothesis, Verdict]]
 
 
 def main() -> None:
     """Run the cases that can be run and print one table."""
     arguments = _arguments()
-    cases = _cases(arguments.only)
+    found = cases(arguments.only)
     seeds = 3 if arguments.quick else arguments.seeds
     _print_heads(seeds)
-    for case in cases:
+    for case in found:
         _print_case(case, seeds, arguments.quick)
 
 
@@ -93,64 +51,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-# Cases
-
-
-def _cases(only: Sequence[str]) -> list[Case]:
-    cases: list[Case] = []
-    data = os.environ.get("MOONLOOP_DATA")
-    if data is None:
-        print("SKIPPED: all measured tables; set MOONLOOP_DATA to the folder that holds them")
-    else:
-        folders = [meta.parent for meta in sorted(Path(data).glob("*/meta.json"))]
-        cases += [measured_table(folder) for folder in folders if not only or folder.name in only]
-    if not only or QUINONES in only:
-        cases += [_quinones()] if find_spec("tblite") else []
-        if not find_spec("tblite"):
-            print('SKIPPED: quinones; the computation needs pip install "moonloop[xtb]"')
-    return cases
-
-
-def measured_table(folder: Path) -> Case:
-    """Return the campaign of a folder with meta.json and data.csv, without claims."""
-    meta = json.loads((folder / "meta.json").read_text())
-    with (folder / "data.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    target = meta["targets"][0]
-    factors = [_factor(name, about, rows) for name, about in meta["params"].items()]
-    repeats: dict[tuple[str | float, ...], list[float]] = {}
-    for row in rows:
-        setting = tuple(
-            float(row[name]) if about["kind"] == "numeric" else row[name]
-            for name, about in meta["params"].items()
-        )
-        repeats.setdefault(setting, []).append(float(row[target["name"]]))
-    every = [value for values in repeats.values() for value in values]
-    spec = CampaignSpec.model_validate(
-        {
-            "moonloop": 1,
-            "name": meta["name"],
-            "space": {"kind": "table", "factors": factors, "rows": list(repeats)},
-            "objective": {
-                "name": target["name"],
-                "unit": "1",
-                "direction": {"max": "maximise", "min": "minimise"}[target["mode"]],
-                "range": (min(every), max(every)),
-            },
-            "protocol": {"name": "table.lookup/1", "robot": "simulated"},
-            "budget": {"experiments": MARKS[-1]},
-        }
-    )
-    keys = [candidate.key for candidate in pool_for(spec).candidates]
-    return Case(meta["name"], spec, dict(zip(keys, repeats.values(), strict=True)))
-
-
-def _factor(name: str, about: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> dict[str, object]:
-    if about["kind"] == "numeric":
-        levels = sorted({float(row[name]) for row in rows})
-        return {"kind": "discrete", "name": name, "unit": "1", "levels": levels}
-    substances = {row[name]: row[about["smiles_column"]] for row in rows}
-    return {"kind": "categorical", "name": name, "levels": sorted(substances), "substances": substances}
+# Campaigns
 
 
 def _claims(spec: CampaignSpec, seed: int) -> tuple[ProposedClaim, ...]:
@@ -168,117 +69,17 @@ def _claims(spec: CampaignSpec, seed: int) -> tuple[ProposedClaim, ...]:
     return tuple(claims)
 
 
-# Quinones, computed once
-
-
-def _quinones() -> Case:
-    with (EXAMPLES / "quinone_catholyte.yaml").open() as file:
-        yaml: Any = YAML(typ="safe")
-        # Without its references: they are no experiments, and would help the campaign against its rival.
-        spec = CampaignSpec.model_validate(yaml.load(file)).model_copy(update={"references": ()})
-    values = _computed(spec)
-    missing = [candidate.key for candidate in pool_for(spec).candidates if not values.get(candidate.key)]
-    if missing:
-        print(f"quinones: {len(missing)} of the molecules have no value; a run of one is a failed run")
-    return Case(QUINONES, spec, values)
-
-
-def _computed(spec: CampaignSpec) -> dict[str, list[float]]:
-    adapter = XtbAdapter()
-    parameters = dict(spec.protocol.parameters)
-    name = digest(canonical_json([adapter.version, calibration().version, parameters]))[:16]
-    root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "moonloop" / "benchmarks"
-    kept = root / f"quinones-{name}.json"
-    values: dict[str, list[float]] = json.loads(kept.read_text()) if kept.exists() else {}
-    todo = [candidate for candidate in pool_for(spec).candidates if candidate.key not in values]
-    if todo:
-        print(f"computing {len(todo)} quinones once, to be kept in {kept}", flush=True)
-        root.mkdir(parents=True, exist_ok=True)
-    for number, candidate in enumerate(todo, start=1):
-        values[candidate.key] = _compute(adapter, spec, candidate)
-        if number % 100 == 0 or number == len(todo):
-            kept.write_text(json.dumps(values))
-    adapter.close()
-    return values
-
-
-def _compute(adapter: XtbAdapter, spec: CampaignSpec, candidate: Candidate) -> list[float]:
-    job = JobSpec(
-        job_id="job_benchmark_0001_0000",
-        campaign_id="cmp_benchmark",
-        cycle=1,
-        protocol=spec.protocol.name,
-        parameters=spec.protocol.parameters,
-        candidate=candidate,
-        seed=derive_seed("benchmark", candidate.key),
-        measures=(Measure(name=spec.objective.name, unit=spec.objective.unit),),
-        requires=Requires(kind=spec.protocol.robot, protocol=spec.protocol.name),
-        timeout_s=spec.protocol.timeout,
-    )
-    return [measurement.value for measurement in adapter.run(job, _Quiet()).measurements]
-
-
-class _Quiet:
-    """A context that keeps nothing."""
-
-    def progress(self, step: str, fraction: float | None = None) -> None:
-        """Say nothing."""
-
-    def checkpoint(self) -> None:
-        """Go on."""
-
-    def store(self, name: str, body: bytes, media_type: str) -> ArtifactRef:
-        """Return the reference of bytes that are dropped."""
-        return ArtifactRef(name=name, sha256=digest(body), size=len(body), media_type=media_type)
-
-
-# Campaigns
-
-
 def _campaign(case: Case, seed: int, experiments: int) -> Course:
     design = case.spec.design.model_copy(update={"seed": seed})
     claims = case.spec.claims or _claims(case.spec, seed)
     spec = case.spec.model_copy(update={"design": design, "claims": claims})
-    pool = pool_for(spec)
-    feasible = {candidate.key for candidate in np.asarray(pool.candidates, dtype=object)[pool.feasible]}
     rng = np.random.default_rng(derive_seed("outcomes", case.name, seed))
-    history = History(campaign_id=f"cmp_bench{seed:04d}", cycle=1, experiments_left=experiments)
-    best: list[float] = []
-    planning: list[float] = []
-    while history.experiments_left:
-        registered = (*history.hypotheses, *propose(spec, history))
-        history = history.model_copy(update={"hypotheses": registered})
-        started = time.process_time()
-        planned = plan_search(spec, history)
-        planning.append(time.process_time() - started)
-        seen: list[Observation] = []
-        for run in planned.plan.runs:
-            repeats = case.values[run.candidate.key]
-            value = float(repeats[int(rng.integers(len(repeats)))]) if repeats else None
-            seen.append(
-                Observation(
-                    cycle=history.cycle,
-                    index=run.index,
-                    job_id=run.job_id,
-                    purpose=run.purpose,
-                    candidate=run.candidate,
-                    outcome="failed" if value is None else "measured",
-                    value=value,
-                    test=run.test,
-                )
-            )
-            counts = value is not None and run.candidate.key in feasible
-            known = best[-1] if best else -np.inf
-            best.append(max(known, case.truth(run.candidate.key)) if counts else known)
-        history = history.model_copy(
-            update={
-                "observations": (*history.observations, *seen),
-                "experiments_left": history.experiments_left - len(seen),
-            }
-        )
-        history = history.model_copy(update={"evidence": judge(spec, history), "cycle": history.cycle + 1})
-    by_id = {evidence.hypothesis_id: evidence.verdict for evidence in history.evidence}
-    return Course(best, planning, [(claim, by_id[claim.id]) for claim in history.hypotheses])
+
+    def outcome(run: Run) -> float | None:
+        repeats = case.values[run.candidate.key]
+        return float(repeats[int(rng.integers(len(repeats)))]) if repeats else None
+
+    return drive(case, spec, f"cmp_bench{seed:04d}", experiments, outcome)
 
 
 def _random_searches(case: Case, seed: int, experiments: int) -> Courses:
@@ -312,15 +113,10 @@ def _print_case(case: Case, seeds: int, quick: bool) -> None:
     courses = [_campaign(case, seed, budget) for seed in range(seeds)]
     others = [_random_searches(case, seed, 10 * budget) for seed in range(seeds)]
     pool, sign = pool_for(case.spec), case.spec.objective.sign
-    truths = [
-        case.truth(candidate.key)
-        for candidate, within in zip(pool.candidates, pool.feasible, strict=True)
-        if within and case.values[candidate.key]
-    ]
-    target = float(np.quantile(truths, 0.99))
+    aim = target(case)
     verdicts = [one for course in courses for one in course.verdicts]
     decided = [one for one in verdicts if one[1] is not Verdict.UNDECIDED]
-    wrong = sum(1 for claim, verdict in decided if _is_wrong(case, claim, verdict))
+    wrong = sum(1 for claim, verdict in decided if is_wrong(case, claim, verdict))
     planning = [seconds for course in courses for seconds in course.planning[1:]]
     for mark in (mark for mark in (*MARKS, budget) if mark <= budget):
         mine = np.asarray([course.best[mark - 1] for course in courses])
@@ -333,8 +129,8 @@ def _print_case(case: Case, seeds: int, quick: bool) -> None:
         )
         if mark == MARKS[0]:
             line += (
-                f"{sign * target:>9.4g}{_runs_to([c.best for c in courses], target):>12}"
-                f"{_runs_to(np.vstack(others), target):>8}{f'{len(decided)}/{len(verdicts)}':>10}{wrong:>7}"
+                f"{sign * aim:>9.4g}{_runs_to([c.best for c in courses], aim):>12}"
+                f"{_runs_to(np.vstack(others), aim):>8}{f'{len(decided)}/{len(verdicts)}':>10}{wrong:>7}"
                 f"{np.mean(planning):>6.3f}/{max(planning):.3f}"
             )
         print(line, flush=True)
@@ -355,21 +151,6 @@ def _runs_to(courses: Sequence[Sequence[float]] | Courses, target: float) -> str
     counts = [int(course.argmax()) + 1 if course.any() else longest + 1 for course in reached]
     middle = float(np.median(counts))
     return f">{longest}" if middle > longest else f"{middle:.0f}"
-
-
-def _is_wrong(case: Case, hypothesis: Hypothesis, verdict: Verdict) -> bool:
-    """Say whether a verdict on an effect contradicts the capped mean of the whole table, without noise."""
-    claim = hypothesis.proposed.claim
-    if not isinstance(claim, Effect):
-        return False
-    contrast = Contrast(claim.factor, claim.level_a, claim.level_b)
-    pairs = pool_for(case.spec).atlas.pairs(contrast)
-    if not pairs:
-        raise SpaceImpossible(why=f"no matched pair for {hypothesis.proposed.statement}")
-    whole = [pair for pair in pairs if case.values[pair[0].key] and case.values[pair[1].key]]
-    gains = [case.truth(one.key) - case.truth(other.key) for one, other in whole]
-    theta = float(np.clip(gains, -hypothesis.cap, hypothesis.cap).mean())
-    return theta <= 0 if verdict is Verdict.SUPPORTED else theta >= hypothesis.delta
 
 
 if __name__ == "__main__":

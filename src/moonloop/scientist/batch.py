@@ -9,13 +9,17 @@ from moonloop.domain.campaigns import CampaignSpec, Protocol
 from moonloop.domain.canonical import derive_seed, seal
 from moonloop.domain.history import History, Observation
 from moonloop.domain.ids import job_id, plan_id
-from moonloop.domain.plans import Expectation, JobSpec, Measure, Plan, Purpose, Run, TestArm
+from moonloop.domain.plans import Expectation, JobSpec, Measure, Plan, Purpose, Run, Suggested, TestArm
 from moonloop.domain.robots import Requires
 from moonloop.domain.space import Candidate
+from moonloop.domain.trust import ALGORITHM
 from moonloop.domain.values import Value
 from moonloop.tools.spaces import space_sha256
 
 __all__ = ["Draft", "PlannedBatch", "assemble"]
+
+_PRINCIPAL = 80
+"""The longest name of an author."""
 
 
 class PlannedBatch(Value):
@@ -37,6 +41,7 @@ class Draft:
     expected: Expectation | None = None
     test: TestArm | None = None
     label: str = ""
+    suggested: Suggested | None = None
 
 
 def assemble(
@@ -68,6 +73,7 @@ def assemble(
             reason=draft.reason,
             expected=draft.expected,
             test=draft.test,
+            suggested=draft.suggested,
             cost=draft.protocol.cost,
         )
         for index, (draft, job) in enumerate(zip(drafts, specs, strict=True))
@@ -77,7 +83,7 @@ def assemble(
             id=plan,
             campaign_id=history.campaign_id,
             cycle=history.cycle,
-            author="algorithmic",
+            author=_author(drafts),
             summary=summary,
             robot_kinds=tuple(sorted({draft.protocol.robot for draft in drafts})),
             protocols=tuple(sorted({draft.protocol.name for draft in drafts})),
@@ -86,6 +92,17 @@ def assemble(
         ),
         specs=specs,
     )
+
+
+def _author(drafts: Sequence[Draft]) -> str:
+    """Name the algorithm, and who has a candidate in the plan; the version at a name's end is kept."""
+    agents = sorted({draft.suggested.proposer for draft in drafts if draft.suggested is not None})
+    if not agents:
+        return ALGORITHM
+    head = f"{ALGORITHM} with "
+    room = _PRINCIPAL - len(head)
+    name = agents[0] if len(agents) == 1 else f"{len(agents)} agents"
+    return head + (name if len(name) <= room else f"{name[: room - 13]}...{name[-10:]}")
 
 
 def _shuffled(rng: np.random.Generator, count: int) -> list[int]:

@@ -12,6 +12,7 @@ from moonloop.domain.plans import Purpose
 from moonloop.domain.space import Candidate
 from moonloop.scientist.batch import Draft, PlannedBatch, assemble
 from moonloop.scientist.position import Position, batches, locate, searched
+from moonloop.scientist.suggestions import with_suggestions
 from moonloop.scientist.testing import START, draft_tests, open_claims
 from moonloop.scientist.winners import draft_confirmations
 from moonloop.tools.chemistry import canonical_smiles
@@ -25,7 +26,8 @@ def plan_search(spec: CampaignSpec, history: History) -> PlannedBatch:
     """Return the next batch of the search.
 
     The first two batches are random test pairs and space-filling runs (only the first one, and all of it
-    space-filling, in a campaign without claims); then test runs while a claim is open, and picks.
+    space-filling, in a campaign without claims); then test runs while a claim is open, and picks. Agents'
+    candidates take the places of some picks, as far as their record has earned (`with_suggestions`).
 
     Raises:
         BudgetSpent: when no experiment is left.
@@ -42,6 +44,8 @@ def plan_search(spec: CampaignSpec, history: History) -> PlannedBatch:
     position = position.extended(drawn)
     filling = position.surrogate is None or batches(history) < (START if open_claims(history) else 1)
     rest = (_filling if filling else _picks)(spec, history, position, drawn, room)
+    if not filling:
+        rest = with_suggestions(spec, history, position, rest, drawn)
     references = _references(spec) if not history.observations else ()
     blocks = [*tests, *([draft] for draft in (*rest, *references))]
     if not blocks:
@@ -158,7 +162,9 @@ def _summary(blocks: Sequence[Sequence[Draft]]) -> str:
         Purpose.REFERENCE: "check the instrument against published values",
     }
     parts = [f"{purposes.count(purpose)} {words}" for purpose, words in named.items() if purpose in purposes]
-    return f"{len(purposes)} runs: {', '.join(parts)}."
+    suggested = sum(1 for block in blocks for draft in block if draft.suggested is not None)
+    theirs = f"; {suggested} of them suggested by agents" if suggested else ""
+    return f"{len(purposes)} runs: {', '.join(parts)}{theirs}."
 
 
 def _seed(spec: CampaignSpec, history: History, use: str) -> int:

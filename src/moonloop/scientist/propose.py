@@ -10,6 +10,8 @@ from moonloop.domain.canonical import derive_seed
 from moonloop.domain.claims import Effect, Hypothesis, Prediction, ProposedClaim
 from moonloop.domain.history import History
 from moonloop.domain.ids import hypothesis_id
+from moonloop.domain.trust import ALGORITHM
+from moonloop.scientist.hearing import agents_claim, contrast_of, contrasts_claimed
 from moonloop.scientist.position import Position, batches, locate
 from moonloop.scientist.testing import START, open_claims
 from moonloop.tools.arrays import IntArray
@@ -18,7 +20,6 @@ from moonloop.tools.spaces import Contrast, Pair
 
 __all__ = ["propose"]
 
-_AUTHOR = "algorithmic"
 _UNSURE = (0.6, 0.95)
 """Posterior probabilities that are worth a test: neither a toss of a coin nor a foregone conclusion."""
 _PAIRS = 32
@@ -35,33 +36,52 @@ _DOUBT = 0.5
 def propose(spec: CampaignSpec, history: History) -> tuple[Hypothesis, ...]:
     """Return the hypotheses to be registered in this cycle, before any of its runs are planned.
 
-    In the first cycle the file's claims. Once two batches have been run, one claim of the algorithm's own at
-    a time, while the rules allow another and the budget could decide it: by turns the largest contrast of
-    the surrogate with 0.6 < P < 0.95, and a prediction of random unseen settings.
+    In the first cycle the file's claims. Then at most one a cycle, while the rules allow another and the
+    budget could decide it. The algorithm has one of its own to make once two batches have been run, while
+    none of its own is open: by turns the largest contrast of the surrogate with 0.6 < P < 0.95, and a
+    prediction of random unseen settings. A claim of the agents' takes its place where it is their turn, or
+    stands by itself where it has earned that (`agents_claim`).
 
     Raises:
         SpaceImpossible: when a claim of the file has no matched pair.
     """
-    if not history.hypotheses and spec.claims:
-        return tuple(
-            _registered(spec, history, proposed, number)
-            for number, proposed in enumerate(spec.claims, start=1)
-        )
-    if not _has_room(spec, history):
-        return ()
+    of_file = () if history.hypotheses else _of_file(spec, history)
+    after = history.model_copy(update={"hypotheses": (*history.hypotheses, *of_file)})
+    later = (one for one in history.hypotheses if one.number > len(spec.claims))
+    if not _has_room(spec, after) or any(one.registered_in == history.cycle for one in later):
+        return of_file
+    own = None if of_file or not _own_turn(history) else _own(spec, history)
+    found = agents_claim(spec, after, in_place=own is not None) or own
+    return (
+        of_file if found is None else (*of_file, _registered(spec, history, found, len(after.hypotheses) + 1))
+    )
+
+
+def _own(spec: CampaignSpec, history: History) -> ProposedClaim | None:
     position = locate(spec, history)
     if position.surrogate is None:
-        return ()
-    found = _own_claim(spec, history, position, position.surrogate)
-    return () if found is None else (_registered(spec, history, found, len(history.hypotheses) + 1),)
+        return None
+    return _own_claim(spec, history, position, position.surrogate)
+
+
+def _of_file(spec: CampaignSpec, history: History) -> tuple[Hypothesis, ...]:
+    return tuple(
+        _registered(spec, history, proposed, number) for number, proposed in enumerate(spec.claims, start=1)
+    )
 
 
 def _has_room(spec: CampaignSpec, history: History) -> bool:
-    return (
-        len(history.hypotheses) < spec.scientist.claims_at_most
-        and batches(history) >= START
-        and history.experiments_left >= 5 * _FEWEST
-        and not any(claim.proposed.proposer == _AUTHOR for claim in open_claims(history))
+    """Say whether the rules allow one more claim, and the budget the fewest pairs that could decide it.
+
+    A starting batch has two pairs in five places, a later one has one.
+    """
+    pairs = _FEWEST - max(START - batches(history), 0)
+    return len(history.hypotheses) < spec.scientist.claims_at_most and history.experiments_left >= 5 * pairs
+
+
+def _own_turn(history: History) -> bool:
+    return batches(history) >= START and not any(
+        claim.proposed.proposer == ALGORITHM for claim in open_claims(history)
     )
 
 
@@ -108,7 +128,7 @@ def _delta(spec: CampaignSpec, claim: Effect) -> float:
 def _own_claim(
     spec: CampaignSpec, history: History, position: Position, surrogate: Surrogate
 ) -> ProposedClaim | None:
-    own = sum(1 for claim in history.hypotheses if claim.proposed.proposer == _AUTHOR)
+    own = sum(1 for claim in history.hypotheses if claim.proposed.proposer == ALGORITHM)
     effect = _effect(spec, history, position, surrogate) if own % 2 == 0 else None
     return effect or _prediction(spec, history, position, surrogate)
 
@@ -116,15 +136,11 @@ def _own_claim(
 def _effect(
     spec: CampaignSpec, history: History, position: Position, surrogate: Surrogate
 ) -> ProposedClaim | None:
-    claimed = {
-        (stated.factor, frozenset((stated.level_a, stated.level_b)))
-        for stated in (hypothesis.proposed.claim for hypothesis in history.hypotheses)
-        if isinstance(stated, Effect)
-    }
+    claimed = contrasts_claimed(history)
     beliefs = [
         (contrast, belief)
         for contrast in _contrasts(spec, position)
-        if (contrast.factor, frozenset((contrast.level_a, contrast.level_b))) not in claimed
+        if contrast_of(contrast) not in claimed
         and (belief := _belief(spec, position, surrogate, contrast)) is not None
     ]
     oriented = [_oriented(contrast, belief) for contrast, belief in beliefs]
@@ -192,7 +208,7 @@ def _stated_effect(spec: CampaignSpec, contrast: Contrast, belief: Belief) -> Pr
             f"{belief.mean:.2g} {unit}."
         ),
         probability=round(belief.probability, 2),
-        proposer=_AUTHOR,
+        proposer=ALGORITHM,
     )
 
 
@@ -221,5 +237,5 @@ def _prediction(
         ),
         mechanism=f"It expects a mean error of {expected:.2g} {unit} itself.",
         probability=round(float(ndtr(log(error / expected) / _DOUBT)), 2),
-        proposer=_AUTHOR,
+        proposer=ALGORITHM,
     )

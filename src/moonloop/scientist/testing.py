@@ -7,6 +7,7 @@ from moonloop.domain.canonical import derive_seed
 from moonloop.domain.claims import Effect, Hypothesis, Prediction
 from moonloop.domain.history import History
 from moonloop.domain.plans import Purpose, TestArm
+from moonloop.domain.trust import history_standings
 from moonloop.scientist.batch import Draft
 from moonloop.scientist.judge import decided, next_blocks
 from moonloop.scientist.position import Position, batches, locate, searched
@@ -45,7 +46,7 @@ def draft_tests(
 
     The position must be that of the history; it gives the expectations.
     """
-    claims = [claim for claim in open_claims(history) if _testable(history, claim)]
+    claims = _to_be_tested(spec, history)
     planned = dict.fromkeys((claim.id for claim in claims), 0)
     for _ in range(shares(history, spec.design.batch_size)):
         fitting = [claim for claim in claims if room >= _least(claim)]
@@ -58,6 +59,22 @@ def draft_tests(
     return tuple(
         block for claim in claims for block in _drafts(spec, history, position, claim, planned[claim.id])
     )
+
+
+def _to_be_tested(spec: CampaignSpec, history: History) -> list[Hypothesis]:
+    """Return the claims that may have test runs now.
+
+    Those of a proposer that has earned no more than it started with only beside others: test runs are made
+    then anyway, and theirs are none the more.
+    """
+    claims = [claim for claim in open_claims(history) if _testable(history, claim)]
+    weights = {one.proposer: one.weight for one in history_standings(spec, history)}
+    given = [
+        claim
+        for claim in claims
+        if claim.number <= len(spec.claims) or weights.get(claim.proposed.proposer, 2.0) > 1.0
+    ]
+    return claims if given else []
 
 
 def _testable(history: History, claim: Hypothesis) -> bool:

@@ -84,6 +84,7 @@ def observation(run: Run, cycle: int, value: float | None, outcome: str = "measu
             "measurement_id": None if value is None else f"mea_{run.job_id[4:]}_0",
             "expected": run.expected,
             "test": run.test,
+            "suggested": run.suggested,
         }
     )
 

@@ -6,7 +6,7 @@ RDKit's own signatures are partly unknown to a type checker, so its modules are 
 from collections.abc import Callable
 from typing import Any
 
-from rdkit import Chem, rdBase
+from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import (
     Crippen,
     Descriptors,
@@ -21,6 +21,7 @@ from moonloop.domain.errors import InvalidInput
 __all__ = [
     "CHEM",
     "CRIPPEN",
+    "DATA_STRUCTS",
     "DESCRIPTORS",
     "ESTATE",
     "FINGERPRINTS",
@@ -34,6 +35,7 @@ Molecule = Chem.Mol
 
 CHEM: Any = Chem
 CRIPPEN: Any = Crippen
+DATA_STRUCTS: Any = DataStructs
 DESCRIPTORS: Any = Descriptors
 ESTATE: Any = EState
 FINGERPRINTS: Any = rdFingerprintGenerator
