@@ -1,6 +1,6 @@
 """Record the histories that the replay tests replay: real campaigns on a real Temporal server.
 
-python tests/replay/record.py
+python tests/replay/record.py [SCENARIO ...]
 """
 
 import asyncio
@@ -14,14 +14,27 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from moonloop.agents.door.config import from_single
+from moonloop.agents.door.door import ModelDoor
+from moonloop.agents.scripted.answers import ScriptedAnswer
+from moonloop.agents.scripted.faults import Fault
+from moonloop.domain.agents import Role
 from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.history import History
 from moonloop.domain.lifecycles import CampaignState
 from moonloop.domain.reviews import DecisionVerdict
 from moonloop.embedded.temporal import TemporalServer, find_server
 from moonloop.service.loop import Loop
-from moonloop.workflows.contracts import batch_workflow, campaign_workflow, cycle_workflow, review_workflow
+from moonloop.workflows.contracts import (
+    agent_workflow,
+    batch_workflow,
+    campaign_workflow,
+    cycle_workflow,
+    review_workflow,
+)
 from support.lab import Lab, OpenLab, Scientist, open_lab
+from support.playing import doubles
+from support.scripted import MODEL, running_scripted
 from support.tables import table_spec
 
 HISTORIES = Path(__file__).with_name("histories")
@@ -30,6 +43,7 @@ _KINDS: Mapping[str, Callable[..., str]] = {
     "cycle": cycle_workflow,
     "review": review_workflow,
     "batch": batch_workflow,
+    **{role.value: partial(agent_workflow, role=role) for role in Role},
 }
 
 
@@ -119,7 +133,68 @@ async def ended_by_hand(open_a_lab: OpenLab) -> None:
         await _keep(lab, campaign, "ended_by_hand", "campaign", "cycle")
 
 
-SCENARIOS = (finished, continued, in_review, expired, paused, failed, ended_by_hand)
+def _with_agents(*roles: Role) -> CampaignSpec:
+    rules = {"kind": "llm", "roles": list(roles or Role)}
+    return table_spec(scientist=rules, budget={"experiments": 14}, design={"batch_size": 7, "seed": 1})
+
+
+async def with_agents(open_a_lab: OpenLab) -> None:
+    """A campaign in which every role takes part, with tools and a correction, from its start to its end."""
+    faults = [Fault("answer", answer=ScriptedAnswer(text="not what was asked for"))]
+    async with (
+        running_scripted(doubles(), faults=faults) as server,
+        ModelDoor(from_single(server.url, MODEL)) as door,
+        open_a_lab(model=door) as lab,
+    ):
+        await lab.robots()
+        campaign = await lab.start(_with_agents())
+        facts = await lab.done(campaign)
+        await lab.workflow(campaign).result()
+        await _keep(
+            lab, campaign, "with_agents", "campaign", "cycle", "proposer", "critic", "advisor", "analyst"
+        )
+        await _keep(lab, campaign, "with_agents", "reporter", cycle=facts.summary.cycle)
+
+
+async def thinking(open_a_lab: OpenLab) -> None:
+    """A task whose second call the endpoint has in hand."""
+    async with (
+        running_scripted(doubles()) as server,
+        ModelDoor(from_single(server.url, MODEL)) as door,
+        open_a_lab(model=door) as lab,
+    ):
+        server.faults.extend([Fault("delay", seconds=0.0), Fault("hang")])
+        campaign = await lab.start(_with_agents(Role.PROPOSER))
+        await server.until(lambda counts: counts.requests == 2)
+        await _keep(lab, campaign, "thinking", "campaign", "cycle", "proposer")
+        await lab.campaigns.stop("alice", campaign, "enough was seen")
+        await lab.done(campaign)
+        await lab.workflow(campaign).result()
+        await _keep(lab, campaign, "thinking_stopped", "cycle", "proposer")
+
+
+async def without_models(open_a_lab: OpenLab) -> None:
+    """A campaign with agents at a site that has no models."""
+    async with open_a_lab() as lab:
+        await lab.robots()
+        campaign = await lab.start(_with_agents(Role.ADVISOR))
+        await lab.done(campaign)
+        await lab.workflow(campaign).result()
+        await _keep(lab, campaign, "without_models", "campaign", "cycle", "advisor")
+
+
+SCENARIOS = (
+    finished,
+    continued,
+    in_review,
+    expired,
+    paused,
+    failed,
+    ended_by_hand,
+    with_agents,
+    thinking,
+    without_models,
+)
 
 
 async def _keep(lab: Lab, campaign: str, scenario: str, *kinds: str, cycle: int = 1) -> None:
@@ -153,15 +228,19 @@ def _without_machine(given: Json) -> Json:
 
 
 async def record() -> None:
-    """Run every scenario, one after another."""
-    for old in HISTORIES.glob("*.json.gz"):
-        old.unlink()
+    """Run every scenario, or those that are named, one after another."""
+    chosen = [
+        scenario for scenario in SCENARIOS if scenario.__name__ in (sys.argv[1:] or [scenario.__name__])
+    ]
+    for scenario in chosen:
+        for old in HISTORIES.glob(f"{scenario.__name__}*.json.gz"):
+            old.unlink()
     scientist = Scientist(1)
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         server = TemporalServer(program=find_server(), database=at / "temporal.db", log=at / "temporal.log")
         async with server.running():
-            for scenario in SCENARIOS:
+            for scenario in chosen:
                 open_a_lab = partial(open_lab, at / scenario.__name__, server, scientist)
                 await scenario(open_a_lab)
     scientist.close()

@@ -12,6 +12,11 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError
 
+from moonloop.agents.bench.workbench import InlineBench
+from moonloop.agents.door.absent import NoModels
+from moonloop.agents.ports import Bench as AgentBench
+from moonloop.agents.ports import Model
+from moonloop.agents.turning import Turner
 from moonloop.domain.access import Identity, Scope
 from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.errors import MoonloopError
@@ -36,12 +41,14 @@ from moonloop.service.loop import Loop, Outgoing
 from moonloop.service.robots import JobService
 from moonloop.service.settings import Settings
 from moonloop.service.thinking import Thoughts
+from moonloop.service.threads import LedgerThreads
 from moonloop.service.upkeep import Sealer, Sweeper
 from moonloop.service.wiring import open_ledger
 from moonloop.store import Ledger, sealing
 from moonloop.store.artifacts import ArtifactFiles
 from moonloop.workflows import worker
 from moonloop.workflows.activities import ComputeActivities, ControlActivities
+from moonloop.workflows.agent_activities import ModelActivities, TaskActivities
 from moonloop.workflows.contracts import CampaignArgs, campaign_workflow
 from moonloop.workflows.relay import Relay
 from support.tables import PROTOCOL, TABLE, setting_of
@@ -334,6 +341,8 @@ async def open_lab(
     *,
     loop: type[Loop] = Loop,
     relay: bool = True,
+    model: Model | None = None,
+    bench: AgentBench | None = None,
     **changes: Any,
 ) -> AsyncGenerator[Lab]:
     """Open a laboratory on a ledger of its own, with workers, upkeep and, as a rule, a relay."""
@@ -359,7 +368,12 @@ async def open_lab(
             stack=stack,
         )
         stack.callback(lab.jobs.close)
-        control = worker.control_worker(client, ControlActivities(activities))
+        turner = Turner(
+            LedgerThreads(ledger), model or NoModels(settings.models_file), bench or InlineBench()
+        )
+        models = worker.models_worker(client, ModelActivities(turner), 8)
+        await stack.enter_async_context(models)
+        control = worker.control_worker(client, ControlActivities(activities), TaskActivities(turner))
         compute = worker.compute_worker(client, ComputeActivities(activities, scientist), 2)
         await stack.enter_async_context(control)
         await stack.enter_async_context(compute)

@@ -11,12 +11,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
+from moonloop.agents.door.file import load_models
 from moonloop.client.http import Connection
 from moonloop.domain.errors import MoonloopError
 from moonloop.embedded.processes import Backoff, Phase, ProcessState, Program, Supervisor, answers_at
@@ -174,6 +176,21 @@ class Site:
             while any(self.pid(name) is None for name in self.names):  # noqa: ASYNC110  nothing tells of it
                 await asyncio.sleep(0.05)
 
+    async def serve_models(self, log: Path, delay_s: float) -> None:
+        """Start a scripted endpoint that notes every request in a file before it answers."""
+        port = urlsplit(load_models(self.settings.models_file).endpoints["only"].base_url).port
+        arguments = (str(Path(__file__).with_name("endpoint.py")), str(port), str(log), str(delay_s))
+        await self.supervisor.start(
+            Program(
+                name="endpoint",
+                command=(sys.executable, *arguments),
+                log=self.settings.home / "logs" / "endpoint.log",
+                environment={"MOONLOOP_HOME": str(self.settings.home), "PYTHONUNBUFFERED": "1"},
+                ready=answers_at(f"http://127.0.0.1:{port}/health"),
+                stop_within=3.0,
+            )
+        )
+
     async def enrol_robot(self, name: str, *options: str) -> None:
         """Start a robot that answers from the table."""
         issued = await self.owner.post("/v1/robots/codes", {"kind": "simulated"}, dict[str, str])
@@ -252,7 +269,7 @@ async def open_site(
         site = Site(settings, supervisor, starter, temporal, robots)
         await asyncio.gather(supervisor.start(site.temporal_program()), starter.start(api))
         site.owner = owner = Person(settings.url, settings.owner_token.read_text().strip())
-        worker = _program(settings, "worker", "worker", "control", "compute", ready=_polls(site))
+        worker = _program(settings, "worker", "worker", "control", "compute", "models", ready=_polls(site))
         relay = _program(settings, "relay", "relay", ready=_leads(site))
         starts = [starter.start(worker), starter.start(relay)]
         starts += [site.enrol_robot(name, f"delay={delay}") for name in robots]

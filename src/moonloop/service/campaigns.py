@@ -4,17 +4,29 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.canonical import seal
-from moonloop.domain.errors import NotFound
-from moonloop.domain.facts import CampaignFacts, CampaignSummary, JournalEntry
+from moonloop.domain.errors import InvalidInput, NotFound
+from moonloop.domain.facts import AgentFact, CampaignFacts, CampaignSummary, JournalEntry, ThreadFact
+from moonloop.domain.history import History
 from moonloop.domain.lifecycles import DoneReason
 from moonloop.service.access import new_id
-from moonloop.store import Ledger, budgets, campaigns, sealing, steering, summaries, views
+from moonloop.service.documents import DocumentService
+from moonloop.store import (
+    Ledger,
+    budgets,
+    campaigns,
+    histories,
+    sealing,
+    steering,
+    summaries,
+    transcripts,
+    views,
+)
 from moonloop.store.artifacts import ArtifactFiles
-from moonloop.store.tables import artifacts, attempt_artifacts, reports
+from moonloop.store.tables import artifacts, attempt_artifacts, cycles, reports
 from moonloop.store.tables import campaigns as campaigns_table
 
 __all__ = ["CampaignService", "Surveyor"]
@@ -41,20 +53,28 @@ class CampaignService:
         self._ledger = ledger
         self._files = files
         self._aside = aside
+        self.documents = DocumentService(ledger, files)
 
     async def survey(self, spec: CampaignSpec) -> dict[str, Any]:
-        """Return what a campaign's space holds; raise what is wrong with it."""
+        """Return what a campaign's space holds; raise what is wrong with it.
+
+        Raises `InvalidInput` when a claim of the file is given a name that is not for files to give.
+        """
+        for place, why in spec.borrowed_names().items():
+            raise InvalidInput(where=f"claims[{place}].proposer", why=why)
         return await self._aside.survey(spec)
 
     async def start(self, by: str, spec: CampaignSpec, request_id: str) -> CampaignSummary:
         """Start a campaign whose space can be worked on; the same request starts it once.
 
-        Raises `AlreadyExists` for the id of a request that was about another campaign file.
+        Raises `AlreadyExists` for the id of a request that was about another campaign file, and
+        `InvalidInput` as `survey` does, or when the bytes of one of its documents are not here.
         """
         sealed = seal(spec)
         known = await self._ledger.read(campaigns.started_by, request_id, sealed.sha256)
         if known is None:
-            await self._aside.survey(spec)
+            await self.survey(spec)
+            await self.documents.require(by, spec)
             known = await self._ledger.write(campaigns.start, by, new_id("cmp"), request_id, sealed, spec)
         return await self.summary(known)
 
@@ -69,6 +89,18 @@ class CampaignService:
     async def facts(self, campaign: str) -> CampaignFacts:
         """Return all that the ledger knows of a campaign."""
         return await self._ledger.read(views.campaign_facts, campaign)
+
+    async def history(self, campaign: str) -> tuple[CampaignSpec, History]:
+        """Return a campaign's file, and what its scientist may know by now."""
+        return await self._ledger.read(_history, campaign)
+
+    async def threads(self, campaign: str) -> list[AgentFact]:
+        """Return the tasks of a campaign's agents, in the order of their opening."""
+        return await self._ledger.read(_threads, campaign)
+
+    async def thread(self, campaign: str, thread: str) -> ThreadFact:
+        """Return a task of a campaign with its messages; `NotFound` for one of another campaign."""
+        return await self._ledger.read(_thread, campaign, thread)
 
     async def pause(self, by: str, campaign: str, reason: str) -> CampaignSummary:
         """Queue no new job."""
@@ -128,6 +160,30 @@ def _summary(connection: Connection, campaign: str) -> CampaignSummary:
     if row is None:
         raise NotFound(kind="campaign", id=campaign)
     return summaries.summary(connection, row)
+
+
+def _history(connection: Connection, campaign: str) -> tuple[CampaignSpec, History]:
+    begun = select(func.max(cycles.c.number)).where(cycles.c.campaign_id == campaign)
+    spec = histories.read_spec(connection, campaign)
+    return spec, histories.history(connection, campaign, connection.execute(begun).scalar_one() or 1)
+
+
+def _threads(connection: Connection, campaign: str) -> list[AgentFact]:
+    _require_campaign(connection, campaign)
+    return transcripts.agent_facts(connection, campaign)
+
+
+def _thread(connection: Connection, campaign: str, thread: str) -> ThreadFact:
+    found = [fact for fact in _threads(connection, campaign) if fact.thread == thread]
+    if not found:
+        raise NotFound(kind="thread", id=thread)
+    return ThreadFact(agent=found[0], entries=transcripts.transcript(connection, thread))
+
+
+def _require_campaign(connection: Connection, campaign: str) -> None:
+    query = select(campaigns_table.c.id).where(campaigns_table.c.id == campaign)
+    if connection.execute(query).first() is None:
+        raise NotFound(kind="campaign", id=campaign)
 
 
 def _written(connection: Connection, campaign: str, media_type: str) -> str | None:

@@ -20,11 +20,12 @@ def add_to(main: typer.Typer) -> None:
 
 def worker(
     queues: Annotated[
-        list[str] | None, typer.Argument(help="control, compute, relay; all by default.", metavar="[QUEUE]…")
+        list[str] | None,
+        typer.Argument(help="control, compute, models, relay; all by default.", metavar="[QUEUE]…"),
     ] = None,
 ) -> None:
     """Run workflows, activities, the relay and upkeep. Settings come from MOONLOOP_… variables."""
-    _run(tuple(queues or ("control", "compute", "relay")))
+    _run(tuple(queues or ("control", "compute", "models", "relay")))
 
 
 def relay() -> None:

@@ -29,17 +29,6 @@ _UNREADABLE = (
     TypeError, AttributeError,
 )  # fmt: skip
 """What the reader of zip files and a manifest of another shape may raise; RuntimeError: it is encrypted."""
-_HASHED = {
-    "campaigns": ("spec", "spec_sha256"),
-    "hypotheses": ("body", "sha256"),
-    "plans": ("body", "sha256"),
-    "specs": ("body", "sha256"),
-    "attempts": ("finish", "finish_sha256"),
-    "late_results": ("body", "sha256"),
-}
-"""Columns of canonical bytes, with the column of their hash."""
-
-
 _ROUNDING = 1e-9
 """Relative: the same conversion by another machine."""
 
@@ -145,7 +134,7 @@ class ExportService:
 
 def _check_bodies(records: Mapping[str, list[dict[str, Any]]]) -> None:
     """Check every body against the hash that stands beside it."""
-    for table, (column, stated) in _HASHED.items():
+    for table, (column, stated) in exports.HASHED.items():
         for row in records.get(table, []):
             if row.get(column) is not None and digest(
                 str(row[column]).encode(errors="surrogatepass")

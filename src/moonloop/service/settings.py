@@ -59,6 +59,14 @@ class Settings(Value):
     """Cycles after which a campaign's workflow continues as a new run, to keep its history short."""
     thinkers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes of the scientist."""
+    models: str = ""
+    """File of the model endpoints and of the roles that they serve; empty means `models.yaml` in the home."""
+    model_calls: Annotated[int, Field(ge=1, le=256)] = 16
+    """Model calls that a worker makes at the same time."""
+    tool_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes in which the agents' tools run."""
+    literature_contact: str = ""
+    """E-mail address told to OpenAlex and Europe PMC; empty means that agents may not search there."""
     artifact_limit: Annotated[int, Field(ge=1)] = 256 * 1024 * 1024
     """Bytes of the largest artifact."""
     body_limit: Annotated[int, Field(ge=1)] = 4 * 1024 * 1024
@@ -102,6 +110,16 @@ class Settings(Value):
     def artifacts(self) -> Path:
         """The folder of the artifacts."""
         return self.home / "artifacts"
+
+    @property
+    def models_file(self) -> Path:
+        """The file of the model endpoints, whether it is there or not."""
+        return Path(self.models) if self.models else self.home / "models.yaml"
+
+    @property
+    def literature(self) -> Path:
+        """The folder of the full-text indexes, which can be made anew at any time."""
+        return self.home / "literature"
 
     @property
     def owner_token(self) -> Path:

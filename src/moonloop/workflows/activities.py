@@ -16,7 +16,7 @@ from moonloop.workflows import contracts
 from moonloop.workflows.contracts import CampaignRef, CycleArgs, Failure, PlanRef, ReviewStatus
 from moonloop.workflows.ports import LoopLedger, Thinker
 
-__all__ = ["ComputeActivities", "ControlActivities"]
+__all__ = ["ComputeActivities", "ControlActivities", "beating", "guarded"]
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -29,15 +29,17 @@ _PASSING = frozenset({503, 507})
 """Errors that end by themselves or by an operator's hand: retried for as long as it takes."""
 
 
-def _guarded(
+def guarded(
     call: Callable[[Any, Argument], Awaitable[Result]],
 ) -> Callable[[Any, Argument], Awaitable[Result]]:
     """Tell Temporal which errors pass and which do not."""
 
     @wraps(call)
-    async def guarded(self: Any, argument: Argument) -> Result:
+    async def told(self: Any, argument: Argument) -> Result:
         try:
             return await call(self, argument)
+        except ApplicationError:
+            raise
         except MoonloopError as error:
             lasting = error.status not in _PASSING
             raise ApplicationError(str(error), type=error.slug, non_retryable=lasting) from error
@@ -46,7 +48,7 @@ def _guarded(
             said = f"{type(error).__name__}: {error}"
             raise ApplicationError(said, type="unforeseen", non_retryable=lasting) from error
 
-    return guarded
+    return told
 
 
 class ControlActivities:
@@ -56,44 +58,44 @@ class ControlActivities:
         self._ledger = ledger
 
     @activity.defn(name=contracts.NEXT_STEP)
-    @_guarded
+    @guarded
     async def next_step(self, ref: CampaignRef) -> CampaignStep:
         """Ask the ledger what to do next."""
         return await self._ledger.next_step(ref.campaign_id)
 
     @activity.defn(name=contracts.SCREEN_AND_OPEN)
-    @_guarded
+    @guarded
     async def screen_and_open(self, plan: PlanRef) -> PlanRef:
         """Screen the plan and open its review."""
         review = await self._ledger.screen_and_open(plan.plan_id)
         return plan.model_copy(update={"review_id": review})
 
     @activity.defn(name=contracts.REVIEW_STATUS)
-    @_guarded
+    @guarded
     async def review_status(self, plan: PlanRef) -> ReviewStatus:
         """Read the review."""
         return await self._ledger.review_status(plan.review_id)
 
     @activity.defn(name=contracts.REMIND)
-    @_guarded
+    @guarded
     async def remind(self, plan: PlanRef) -> bool:
         """Remind the deciders."""
         return await self._ledger.remind(plan.review_id)
 
     @activity.defn(name=contracts.EXPIRE)
-    @_guarded
+    @guarded
     async def expire(self, plan: PlanRef) -> bool:
         """End the review: nobody decided in time."""
         return await self._ledger.expire(plan.review_id)
 
     @activity.defn(name=contracts.QUEUE_JOBS)
-    @_guarded
+    @guarded
     async def queue_jobs(self, plan: PlanRef) -> BatchStatus:
         """Queue the jobs, once, and read how many are open."""
         return await self._ledger.queue(plan.plan_id)
 
     @activity.defn(name=contracts.FAIL)
-    @_guarded
+    @guarded
     async def fail(self, failure: Failure) -> bool:
         """Stop the campaign: it cannot go on."""
         await self._ledger.fail(failure.campaign_id, failure.why)
@@ -115,10 +117,10 @@ class ComputeActivities:
         self._thinker = thinker
 
     @activity.defn(name=contracts.PROPOSE_AND_DESIGN)
-    @_guarded
+    @guarded
     async def propose_and_design(self, args: CycleArgs) -> PlanRef:
         """Register hypotheses, then record a plan; a cycle that has a plan keeps it."""
-        async with _beating():
+        async with beating():
             plan = await self._planned(args.campaign_id, args.cycle)
         return PlanRef(campaign_id=args.campaign_id, cycle=args.cycle, plan_id=plan or "")
 
@@ -144,20 +146,20 @@ class ComputeActivities:
         return batch.plan.id
 
     @activity.defn(name=contracts.ANALYSE)
-    @_guarded
+    @guarded
     async def analyse(self, args: CycleArgs) -> bool:
         """Judge the claims, advise, and close the cycle."""
-        async with _beating():
+        async with beating():
             spec, history = await self._ledger.spec_and_history(args.campaign_id, args.cycle)
             evidence, advice = await self._thinker.analyse(spec, history)
             await self._ledger.close_cycle(args.campaign_id, args.cycle, evidence, advice)
         return True
 
     @activity.defn(name=contracts.CONCLUDE)
-    @_guarded
+    @guarded
     async def conclude(self, ref: CampaignRef) -> bool:
         """Write the report and end the campaign."""
-        async with _beating():
+        async with beating():
             return await self._ledger.conclude(ref.campaign_id)
 
     def all(self) -> Sequence[Callable[..., Any]]:
@@ -165,8 +167,11 @@ class ComputeActivities:
         return [self.propose_and_design, self.analyse, self.conclude]
 
 
-class _beating:  # noqa: N801 -- used as a statement
-    """Heartbeats for as long as the block lasts."""
+class beating:  # noqa: N801 -- used as a statement
+    """Heartbeats for as long as the block lasts, a few in the time that a worker may be silent."""
+
+    def __init__(self, at_most_s: float = float("inf")) -> None:
+        self._at_most_s = at_most_s
 
     async def __aenter__(self) -> None:
         self._task = asyncio.ensure_future(self._beat())
@@ -176,7 +181,7 @@ class _beating:  # noqa: N801 -- used as a statement
         assert silence is not None
         while True:
             activity.heartbeat()
-            await asyncio.sleep(silence.total_seconds() / _BEATS)
+            await asyncio.sleep(min(silence.total_seconds() / _BEATS, self._at_most_s))
 
     async def __aexit__(self, *_error: object) -> None:
         self._task.cancel()

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from moonloop.domain.steps import CampaignStep
     from moonloop.workflows import contracts
     from moonloop.workflows.contracts import CampaignArgs, CampaignRef, CycleArgs, Failure, Wake
+    from moonloop.workflows.thinking import think
     from moonloop.workflows.waiting import compute, control, task_timeout, wait_for
 
 __all__ = ["CampaignWorkflow"]
@@ -61,11 +62,18 @@ class CampaignWorkflow:
         if step.action == "wait":
             await wait_for(lambda: self._woken, args.reread_s)
         elif step.action == "conclude":
+            for role in step.roles:
+                await think(args.campaign_id, step.cycle, role, args)
             await compute(contracts.CONCLUDE, CampaignRef(campaign_id=args.campaign_id), bool, args)
         else:
             await workflow.execute_child_workflow(
                 contracts.CYCLE_WORKFLOW,
-                CycleArgs(campaign_id=args.campaign_id, cycle=step.cycle, **contracts.pace_of(args)),
+                CycleArgs(
+                    campaign_id=args.campaign_id,
+                    cycle=step.cycle,
+                    roles=step.roles,
+                    **contracts.pace_of(args),
+                ),
                 id=contracts.cycle_workflow(args.campaign_id, step.cycle),
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 task_timeout=task_timeout(args),

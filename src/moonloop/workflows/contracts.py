@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from moonloop.domain.agents import AgentTask, Role
 from moonloop.domain.values import Reply
 from moonloop.domain.workflow_names import (
+    agent_workflow,
     batch_workflow,
     campaign_workflow,
     cycle_workflow,
@@ -11,6 +13,7 @@ from moonloop.domain.workflow_names import (
 )
 
 __all__ = [
+    "AgentArgs",
     "BatchArgs",
     "CampaignArgs",
     "CampaignRef",
@@ -21,6 +24,7 @@ __all__ = [
     "ReviewArgs",
     "ReviewStatus",
     "Wake",
+    "agent_workflow",
     "batch_workflow",
     "campaign_workflow",
     "cycle_workflow",
@@ -32,9 +36,11 @@ CAMPAIGN_WORKFLOW = "CampaignWorkflow"
 CYCLE_WORKFLOW = "CycleWorkflow"
 REVIEW_WORKFLOW = "ReviewWorkflow"
 BATCH_WORKFLOW = "BatchWorkflow"
+AGENT_WORKFLOW = "AgentWorkflow"
 WAKE = "wake"
 CONTROL_QUEUE = "control"
 COMPUTE_QUEUE = "compute"
+MODELS_QUEUE = "models"
 
 # Activities on the control queue: light, on the ledger.
 NEXT_STEP = "next_step"
@@ -44,10 +50,15 @@ REMIND = "remind"
 EXPIRE = "expire_review"
 QUEUE_JOBS = "queue_jobs"
 FAIL = "fail_campaign"
+OPEN_TASK = "open_task"
+CLOSE_TASK = "close_task"
 # Activities on the compute queue: the scientist and the report, in a process pool.
 PROPOSE_AND_DESIGN = "propose_and_design"
 ANALYSE = "analyse"
 CONCLUDE = "conclude"
+# Activities on the models queue: what waits for a model or uses a tool.
+LLM_TURN = "llm_turn"
+TOOL_CALL = "tool_call"
 
 
 class Wake(Reply):
@@ -88,6 +99,14 @@ class CycleArgs(CampaignRef, Pace):
     """One cycle."""
 
     cycle: int
+    roles: tuple[Role, ...] = ()
+    """The agents that have a task in it."""
+
+
+class AgentArgs(Pace):
+    """One task of an agent."""
+
+    task: AgentTask
 
 
 class PlanRef(CampaignRef):

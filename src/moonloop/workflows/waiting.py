@@ -11,9 +11,9 @@ from temporalio.common import RetryPolicy
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel
 
-    from moonloop.workflows.contracts import COMPUTE_QUEUE, CONTROL_QUEUE, Pace
+    from moonloop.workflows.contracts import COMPUTE_QUEUE, CONTROL_QUEUE, MODELS_QUEUE, Pace
 
-__all__ = ["compute", "control", "task_timeout", "wait_for"]
+__all__ = ["compute", "control", "model_call", "task_timeout", "wait_for"]
 
 Result = TypeVar("Result")
 
@@ -24,6 +24,9 @@ _RETRIES = RetryPolicy(
 )
 """Without end: activities that cannot succeed say so themselves (`non_retryable`)."""
 
+
+_UNTAKEN_S = 180.0
+"""After which a call that no worker takes is given up: the algorithmic scientist goes on without it."""
 
 _TASK_S = 10.0
 """Temporal's own patience with a worker that has a workflow in hand."""
@@ -48,6 +51,21 @@ async def compute(name: str, argument: BaseModel, result: type[Result], pace: Pa
         argument,
         result_type=result,
         task_queue=COMPUTE_QUEUE,
+        start_to_close_timeout=timedelta(minutes=30),
+        heartbeat_timeout=timedelta(seconds=pace.silence_s),
+        retry_policy=_RETRIES,
+    )
+
+
+async def model_call(name: str, argument: BaseModel, result: type[Result], pace: Pace) -> Result:
+    """Call an activity that waits for a model or uses a tool; it beats, and is told when it is cancelled."""
+    return await workflow.execute_activity(
+        name,
+        argument,
+        result_type=result,
+        task_queue=MODELS_QUEUE,
+        schedule_to_start_timeout=timedelta(seconds=_UNTAKEN_S),
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         start_to_close_timeout=timedelta(minutes=30),
         heartbeat_timeout=timedelta(seconds=pace.silence_s),
         retry_policy=_RETRIES,

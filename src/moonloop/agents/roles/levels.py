@@ -1,0 +1,73 @@
+"""Factors and levels by what a model writes of them, resolved to the space's own."""
+
+import re
+from collections.abc import Mapping
+
+from moonloop.agents.roles.fences import shortened
+from moonloop.domain.errors import AnswerRefused
+from moonloop.domain.space import CategoricalFactor, Factor, RGroupSpace, Space
+from moonloop.domain.values import Scalar
+
+__all__ = ["as_written", "factor_names", "resolve_level", "shown"]
+
+_NUMBER = re.compile(r"[+-]?(?:\d{1,15}\.?\d{0,15}|\.\d{1,15})(?:[eE][+-]?\d{1,3})?")
+_LISTED = 24
+"""Levels that a refusal lists."""
+
+
+def factor_names(space: Space) -> tuple[str, ...]:
+    """Return the factors that claims and advice may be about."""
+    if isinstance(space, RGroupSpace):
+        return ("scaffold", "substituent")
+    return tuple(factor.name for factor in space.factors)
+
+
+def resolve_level(space: Space, factor: str, written: str) -> Scalar:
+    """Return the level of a factor that was written down as a string.
+
+    Raises:
+        AnswerRefused: when there is no such factor or level, naming those that there are.
+    """
+    if factor not in factor_names(space):
+        raise AnswerRefused(why=f"{_echo(factor)} is no factor; there are: {', '.join(factor_names(space))}")
+    if isinstance(space, RGroupSpace):
+        parts = space.scaffolds if factor == "scaffold" else space.substituents
+        return _named(factor, tuple(part.name for part in parts), written)
+    known = next(one for one in space.factors if one.name == factor)
+    if isinstance(known, CategoricalFactor):
+        return _named(factor, known.levels, written)
+    return _numeric(known, written)
+
+
+def shown(level: Scalar) -> str:
+    """Write a level as models are shown it and are to write it."""
+    return f"{level:.12g}" if isinstance(level, float) else str(level)
+
+
+def as_written(settings: Mapping[str, Scalar]) -> dict[str, str]:
+    """Write the settings of a candidate."""
+    return {factor: shown(level) for factor, level in settings.items()}
+
+
+def _named(factor: str, levels: tuple[str, ...], written: str) -> str:
+    if written not in levels:
+        raise _no_level(factor, levels, written)
+    return written
+
+
+def _numeric(factor: Factor, written: str) -> float:
+    levels = tuple(float(level) for level in factor.levels)
+    number = float(written) if _NUMBER.fullmatch(written.strip()) else None
+    found = None if number is None else min(levels, key=lambda level: abs(level - number))
+    if number is None or found is None or abs(found - number) > 1e-9 * max(1.0, abs(found)):
+        raise _no_level(factor.name, tuple(shown(level) for level in levels), written)
+    return found
+
+
+def _no_level(factor: str, levels: tuple[str, ...], written: str) -> AnswerRefused:
+    some = ", ".join(levels[:_LISTED]) + (", …" if len(levels) > _LISTED else "")
+    return AnswerRefused(why=f"{_echo(written)} is no level of {factor}: {some}")
+
+
+def _echo(written: str) -> str:
+    return f'"{shortened(written, 60)}"'

@@ -1,0 +1,1 @@
+"""Serving models with vLLM: its command line, its adapters, and what the site's endpoints serve."""
