@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from moonloop import __version__
-from moonloop.api import campaigns, laboratory, problems, robots
+from moonloop.api import agents, campaigns, documents, laboratory, problems, robots
 from moonloop.api.limits import BodyLimit
 from moonloop.domain.values import Reply
 from moonloop.service.services import Services
@@ -45,7 +45,7 @@ def build(services: Services) -> FastAPI:
     app.state.services = services
     app.add_middleware(BodyLimit, limit=services.settings.body_limit)
     problems.install(app)
-    for router in (robots.router, campaigns.router, laboratory.router):
+    for router in (robots.router, campaigns.router, agents.router, documents.router, laboratory.router):
         app.include_router(router, responses=problems.RESPONSES)
 
     @app.get("/v1/health", tags=["health"])

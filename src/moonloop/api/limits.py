@@ -10,7 +10,7 @@ from moonloop.domain.errors import TooLarge
 __all__ = ["BodyLimit"]
 
 
-_STREAMS = re.compile(r"/v1/attempts/[^/]+/artifacts/[^/]+|/v1/imports")
+_STREAMS = re.compile(r"/v1/attempts/[^/]+/artifacts/[^/]+|/v1/documents/[^/]+|/v1/imports")
 
 
 class BodyLimit:

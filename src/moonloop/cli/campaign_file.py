@@ -1,9 +1,11 @@
 """Reading a campaign file: YAML 1.2 or JSON, with errors that name the file, the line and the field."""
 
 import csv
+import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -16,32 +18,69 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.errors import CampaignFileInvalid
 
-__all__ = ["file_schema", "read_campaign_file"]
+__all__ = ["CampaignFile", "file_schema", "open_campaign_file", "read_campaign_file"]
 
 _Path = tuple[str | int, ...]
 _LARGEST = 8 * 1024 * 1024
 _MOST = 1_000_000
 """Values in a file, aliases written out."""
+_LARGEST_DOCUMENT = 256 * 1024 * 1024
+_MEDIA_TYPES = {
+    ".pdf": "application/pdf",
+    ".txt": "text/plain",
+    ".md": "text/markdown",
+    ".bib": "application/x-bibtex",
+}
 _NAMED = re.compile(r"([a-z_]+(?:\.[a-z_]+|\[\d+\])*): ")
 _STEP = re.compile(r"([a-z_]+)|\[(\d+)\]")
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignFile:
+    """What a campaign file says, and where the documents are that it brings."""
+
+    spec: CampaignSpec
+    documents: Mapping[str, Path]
+    """Files by the SHA-256 of their bytes, for the documents that are given by a path."""
+
+
 def read_campaign_file(path: Path) -> CampaignSpec:
     """Return the campaign of a file; raise `CampaignFileInvalid` with one line per problem."""
+    return open_campaign_file(path).spec
+
+
+def open_campaign_file(path: Path) -> CampaignFile:
+    """Return the campaign of a file with its documents' files; raise as `read_campaign_file` does."""
     tree = _parse(path)
     plain = _unfold(path, tree)
     if not isinstance(plain, dict):
         raise _invalid([f"{path}:1: a campaign file is a mapping of fields"])
     _bring_table(path, cast("dict[str, Any]", plain))
+    documents = _bring_documents(path, tree, cast("dict[str, Any]", plain))
     try:
-        return CampaignSpec.model_validate(plain)
+        spec = CampaignSpec.model_validate(plain)
     except ValidationError as error:
         raise _invalid([_told(path, tree, problem) for problem in error.errors()]) from error
+    borrowed = [
+        _told(path, tree, {"loc": ("claims", place, "proposer"), "msg": why})
+        for place, why in spec.borrowed_names().items()
+    ]
+    if borrowed:
+        raise _invalid(borrowed)
+    return CampaignFile(spec, documents)
 
 
 def file_schema() -> dict[str, Any]:
-    """Return the JSON Schema of campaign files, in which a table's rows may stand in a CSV file beside it."""
+    """Return the JSON Schema of campaign files: other than a campaign's own, it may name files beside it.
+
+    A table's rows may stand in a CSV file, and a document may be given by its path.
+    """
     schema = CampaignSpec.model_json_schema()
+    document = schema["$defs"]["Document"]
+    about = "The document's file, beside this one or anywhere, in place of `sha256` and `media_type`."
+    document["properties"]["path"] = {"type": "string", "title": "Path", "description": about}
+    document["required"] = ["name"]
+    document["anyOf"] = [{"required": ["sha256", "media_type"]}, {"required": ["path"]}]
     table = schema["$defs"]["CandidateTable"]
     about = "A CSV file beside this one with a column for each factor, in place of `rows`."
     table["properties"]["csv"] = {"type": "string", "title": "Csv", "description": about}
@@ -133,6 +172,53 @@ def _rows(source: Path, names: Sequence[str]) -> list[list[str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _invalid([f"{source}: it cannot be read: {_why(error)}"]) from error
     return rows
+
+
+def _bring_documents(path: Path, tree: Any, plain: dict[str, Any]) -> dict[str, Path]:
+    """Replace the `path` of each document by what the file is, and return the files by their hash."""
+    found: dict[str, Path] = {}
+    problems: list[str] = []
+    listed = plain.get("documents")
+    for place, given in enumerate(cast("list[Any]", listed) if isinstance(listed, list) else []):
+        if not isinstance(given, dict) or "path" not in given:
+            continue
+        document = cast("dict[str, Any]", given)
+        try:
+            source = path.parent / str(document.pop("path"))
+            sha256 = _identify(source, document)
+        except ValueError as error:
+            line, field = _walk(tree, ("documents", place, "path"))
+            problems.append(f"{path}:{line}: {field}: {error}")
+        else:
+            found[sha256] = source
+    if problems:
+        raise _invalid(problems)
+    return found
+
+
+def _identify(source: Path, document: dict[str, Any]) -> str:
+    """Add hash and media type to a document; raise `ValueError` saying why its file will not do."""
+    known = ", ".join(_MEDIA_TYPES)
+    if document.setdefault("media_type", _MEDIA_TYPES.get(source.suffix.lower())) is None:
+        raise ValueError(f"{source.name} is none of {known}; rename it, or give its media_type")
+    sha256 = _hash(source)
+    if document.setdefault("sha256", sha256) != sha256:
+        raise ValueError(f"{source} is another file than the sha256 beside it says; its own is {sha256}")
+    return sha256
+
+
+def _hash(source: Path) -> str:
+    try:
+        if not source.is_file():  # a pipe or a device would be read for ever
+            raise ValueError(
+                f"{source} is a folder or no file" if source.exists() else f"there is no {source}"
+            )
+        if source.stat().st_size > _LARGEST_DOCUMENT:
+            raise ValueError(f"{source} is larger than {_LARGEST_DOCUMENT} bytes")
+        with source.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"{source} cannot be read: {_why(error)}") from error
 
 
 def _why(error: Exception) -> str:

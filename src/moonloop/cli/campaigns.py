@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from moonloop.cli.campaign_file import file_schema, read_campaign_file
+from moonloop.cli import agents
+from moonloop.cli.campaign_file import file_schema, open_campaign_file, read_campaign_file
+from moonloop.cli.documents import bring
 from moonloop.cli.watching import watch
 from moonloop.client.session import connect
 from moonloop.client.terminal import JsonFlag, ago, print_json, print_table, say
 from moonloop.domain.errors import InvalidInput, ServerUnreachable, Unauthenticated
-from moonloop.domain.facts import CampaignFacts, CampaignSummary
+from moonloop.domain.facts import AgentFact, CampaignFacts, CampaignSummary, ThreadFact
 
 __all__ = ["add_to"]
 
@@ -81,14 +83,17 @@ def start(
     request: Annotated[str, typer.Option(help="Id of this request: sent again, it starts nothing new.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
-    """Start a campaign."""
-    spec = read_campaign_file(file)
-    body = {"request_id": request or secrets.token_hex(16), "spec": spec.model_dump(mode="json")}
+    """Start a campaign; documents that its file gives by path are brought first."""
+    given = open_campaign_file(file)
+    body = {"request_id": request or secrets.token_hex(16), "spec": given.spec.model_dump(mode="json")}
     with connect() as server:
+        brought = bring(server, given.documents)
         summary = server.post("/v1/campaigns", body, CampaignSummary, wait_s=120)
     if as_json:
         print_json(summary, in_one_line=follow)
     else:
+        for document in brought:
+            say(f"Brought {document.name}.")
         say(f"Started {summary.id}: {summary.name}.")
     if follow:
         watch(summary.id, as_json=as_json)
@@ -147,7 +152,7 @@ def show(campaign: CampaignArgument, as_json: JsonFlag = False) -> None:
                 line.unit,
             )
             for line in facts.budgets
-            if line.limit is not None or line.spent
+            if line.counts
         ],
         "No budget lines.",
     )
@@ -156,7 +161,7 @@ def show(campaign: CampaignArgument, as_json: JsonFlag = False) -> None:
         [
             (
                 one.hypothesis.id,
-                f"{one.hypothesis.proposed.statement} (p = {one.hypothesis.proposed.probability:g})",
+                agents.claim(facts, one.hypothesis.proposed),
                 one.state,
                 f"{one.evidence[-1].e_support:.3g}" if one.evidence else "",
                 f"{one.evidence[-1].e_refute:.3g}" if one.evidence else "",
@@ -166,6 +171,29 @@ def show(campaign: CampaignArgument, as_json: JsonFlag = False) -> None:
         ],
         "No claims are registered.",
     )
+    agents.say_agents(facts)
+
+
+@app.command()
+def transcript(
+    campaign: CampaignArgument,
+    thread: Annotated[
+        str,
+        typer.Argument(help="Id of a task's thread, thr_…; without it they are listed.", metavar="[THREAD]"),
+    ] = "",
+    full: Annotated[bool, typer.Option("--full", help="Print messages whole, however long.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what the agents of a campaign were told, asked for and said."""
+    with connect() as server:
+        path = f"/v1/campaigns/{campaign}/threads"
+        found = server.get(f"{path}/{thread}", ThreadFact) if thread else server.get(path, list[AgentFact])
+    if as_json:
+        print_json(found)
+    elif isinstance(found, ThreadFact):
+        agents.say_thread(found, full=full)
+    else:
+        agents.say_threads(campaign, found)
 
 
 @app.command(name="watch")

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from moonloop.cli import agents
 from moonloop.client.http import Connection, asking_again_helps, problem_of
 from moonloop.client.session import connect
-from moonloop.client.terminal import console, print_json, say
+from moonloop.client.terminal import console, print_json, say, visible
 from moonloop.domain.errors import MoonloopError
 from moonloop.domain.facts import CampaignSummary, JournalEntry
 from moonloop.domain.lifecycles import CampaignState
@@ -132,7 +133,8 @@ def _tell(entry: JournalEntry, as_json: bool) -> None:
 
 
 def _say_at(entry: JournalEntry, words: str) -> None:
-    say(f"{entry.at.astimezone():%H:%M:%S}  {words}")
+    # One line: what others wrote must not look like an entry of its own.
+    say(f"{entry.at.astimezone():%H:%M:%S}  {visible(words)}")
 
 
 def _number(entry: JournalEntry) -> str:
@@ -189,6 +191,8 @@ _SENTENCES: dict[str, str] = {
 }
 
 
+_OF_AGENTS = ("agent.opened", "agent.closed")
+
 _NOBODY = "policy none"
 """Who approves where the campaign's policy asks for no review."""
 
@@ -196,6 +200,8 @@ _NOBODY = "policy none"
 def sentence(entry: JournalEntry) -> str:
     """Return an entry in words; empty for those that only machines care about."""
     words = _SENTENCES.get(entry.what, "")
+    if entry.what in _OF_AGENTS:
+        return _of_agent(entry)
     if entry.what == "review.a" and entry.facts.get("by") == _NOBODY:
         words = "The plan needs no approval ({by})."
     facts: dict[str, Any] = {
@@ -207,5 +213,12 @@ def sentence(entry: JournalEntry) -> str:
     }
     try:
         return words.format_map(facts)
+    except (KeyError, ValueError):
+        return f"{entry.what} {entry.subject}"
+
+
+def _of_agent(entry: JournalEntry) -> str:
+    try:
+        return agents.sentence(entry)
     except (KeyError, ValueError):
         return f"{entry.what} {entry.subject}"

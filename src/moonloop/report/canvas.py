@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from moonloop.report.numbers import evidence
 from moonloop.report.vector import embed
 
-__all__ = ["Canvas", "Points", "draw", "label"]
+__all__ = ["Canvas", "Points", "Stroke", "draw", "label"]
 
 _INK = "#16202b"
 _MUTED = "#5b6875"

@@ -7,14 +7,25 @@ from moonloop.domain.claims import Evidence
 from moonloop.domain.lifecycles import JobState
 from moonloop.domain.plans import Purpose
 from moonloop.report.calibration import Calibration
-from moonloop.report.canvas import Canvas, Points, draw
+from moonloop.report.canvas import Canvas, Points, Stroke, draw, label
 from moonloop.report.findings import Findings
 from moonloop.report.records import Reading, Result, RunRecord
 from moonloop.report.wording import PURPOSES
 
-__all__ = ["agreement", "axis", "calibration", "evidence", "point_title", "progress", "running_best"]
+__all__ = [
+    "agent_shares",
+    "agreement",
+    "axis",
+    "calibration",
+    "evidence",
+    "point_title",
+    "progress",
+    "running_best",
+]
 
 _MARKERS = {Purpose.TEST: "o", Purpose.EXPLORE: "^", Purpose.PICK: "s"}
+_STROKES: tuple[Stroke, ...] = ("solid", "dashed", "dotted")
+_SIGNS = ("o", "s", "^")
 _LOWEST = 1e-4
 """Below it a figure of e-values would be about the side that vanishes alone."""
 
@@ -119,6 +130,26 @@ def evidence(name: str, trail: Sequence[Evidence]) -> str:
         canvas.finish("pairs or runs that count", "e-value", whole=True, log=True, columns=3)
 
     return draw(name, paint, size=(4.7, 2.6))
+
+
+def agent_shares(reading: Reading) -> str:
+    """Draw the part of each batch that was run on an agent's word; empty where one batch is all there is."""
+    batches: dict[int, list[str]] = defaultdict(list)
+    for record in reading.records:
+        if record.routine:
+            batches[record.cycle].append(record.run.suggested.proposer if record.run.suggested else "")
+    names = sorted({name for batch in batches.values() for name in batch} - {""})
+    if len(batches) < 2 or not names:
+        return ""
+    cycles = sorted(batches)
+
+    def paint(canvas: Canvas) -> None:
+        for place, name in enumerate(names):
+            parts = [100.0 * batches[cycle].count(name) / len(batches[cycle]) for cycle in cycles]
+            canvas.line(cycles, parts, label(name, 44), _STROKES[place % 3], _SIGNS[place // 3 % 3])
+        canvas.finish("cycle", "part of the batch / %", whole=True, columns=1)
+
+    return draw("agent-shares", paint, size=(4.7, 2.6))
 
 
 def calibration(reading: Reading, points: Points, line: Calibration) -> str:

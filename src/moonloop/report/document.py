@@ -9,6 +9,7 @@ from moonloop.report.blocks import Block, Code, Document, Gallery, Prose, Sectio
 from moonloop.report.findings import find
 from moonloop.report.numbers import day
 from moonloop.report.records import Reading
+from moonloop.report.sections.agents import agents
 from moonloop.report.sections.appendix import measurements, runs
 from moonloop.report.sections.cycles import cycles
 from moonloop.report.sections.hypotheses import hypotheses
@@ -35,6 +36,7 @@ def compose(facts: CampaignFacts) -> Document:
         cycles(reading),
         spending(reading),
         robots(reading),
+        *((agents(reading),) if facts.spec.scientist.kind == "llm" else ()),
         methods(reading),
         runs(reading),
         measurements(reading),

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from moonloop.domain.agent_words import SCRIPTED
 from moonloop.domain.facts import (
+    AgentFact,
     AttemptFact,
     CampaignFacts,
     HypothesisFact,
@@ -17,11 +19,13 @@ from moonloop.domain.lifecycles import AttemptState, CampaignState, HypothesisSt
 from moonloop.domain.plans import Purpose, Run
 from moonloop.domain.results import Quality
 from moonloop.domain.robots import RobotKind
-from moonloop.report.blocks import Code, Inline, Link, Mark, Prose, joined, say
+from moonloop.report.blocks import Code, Inline, Link, Mark, Prose, Words, joined, say
 from moonloop.report.numbers import figure, fixed, places, with_unit
 from moonloop.report.wording import spoken
 
-__all__ = ["Reading", "Result", "RunRecord", "plain_amount"]
+__all__ = ["SCRIPTED_MARK", "Reading", "Result", "RunRecord", "plain_amount"]
+
+SCRIPTED_MARK = Mark(SCRIPTED)
 
 _ANCHOR = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
 
@@ -120,6 +124,8 @@ class Reading:
         self.records = tuple(_records(facts))
         by_job = {record.run.job_id: record for record in self.records}
         self.results = tuple(_results(facts, by_job))
+        self.agents: tuple[AgentFact, ...] = tuple(fact for cycle in facts.cycles for fact in cycle.agents)
+        self._scripted = {fact.proposer for fact in self.agents if fact.scripted}
         self._by_measurement = {result.fact.id: result for result in self.results}
         self._of_run: dict[int, Result] = {}
         for result in self.results:
@@ -140,6 +146,14 @@ class Reading:
         found = [self._by_measurement.get(measurement_id) for measurement_id in measurement_ids]
         pairs = zip(measurement_ids, found, strict=True)
         return joined((say(result.link if result else Code(name)) for name, result in pairs), " ")
+
+    def proposer(self, name: str, *, scripted: bool = False) -> Prose:
+        """Write who proposed something, with a mark where a script answered in place of a model."""
+        return say(name, (Words(" "), SCRIPTED_MARK) if scripted else self.mark(name))
+
+    def mark(self, proposer: str) -> Prose:
+        """Return the mark of a proposer for whom a script answered; nothing for any other."""
+        return say(" ", SCRIPTED_MARK) if proposer in self._scripted else ()
 
     def amount(self, value: float, sd: float | None = None) -> str:
         """Write a value of the objective, with its standard uncertainty."""
@@ -216,6 +230,7 @@ def _moments(facts: CampaignFacts) -> Iterator[datetime]:
     several: list[datetime | None] = [facts.summary.created_at, facts.started_at, facts.ended_at]
     for cycle in facts.cycles:
         several += [cycle.opened_at, cycle.closed_at]
+        several += [moment for task in cycle.agents for moment in (task.opened_at, task.ended_at)]
         for job in cycle.jobs:
             several += [measurement.received_at for measurement in job.measurements]
             for attempt in job.attempts:

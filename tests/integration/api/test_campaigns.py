@@ -40,6 +40,20 @@ def test_a_space_with_nothing_in_it_is_refused(site: Site) -> None:
     assert 1 == site.bench.count(t.campaigns)
 
 
+@pytest.mark.parametrize("proposer", ["algorithmic", "proposer/small@0badc0de"])
+def test_a_file_speaks_for_no_scientist_here(site: Site, proposer: str) -> None:
+    """Its claims would be written in that one's record: the place is named, and nothing is started."""
+    effect = {"kind": "effect", "factor": "solvent", "level_a": "water", "level_b": "ethanol"}
+    claim = {"claim": effect, "statement": "So it is.", "probability": 0.9, "proposer": proposer}
+    spec = SPEC | {"claims": [claim]}
+
+    for path, body in (("/validate", spec), ("", START | {"spec": spec})):
+        answer = site.owner.post(f"/v1/campaigns{path}", json=body)
+        told = problem(answer, 422, "invalid-input")
+        assert "claims[0].proposer" == told["facts"]["where"]
+    assert 1 == site.bench.count(t.campaigns)
+
+
 def test_a_survey_starts_nothing(site: Site) -> None:
     """Looking into a space tells its size and changes nothing."""
     assert 6 == site.owner.post("/v1/campaigns/validate", json=SPEC).json()["candidates"]

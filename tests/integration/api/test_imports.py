@@ -12,12 +12,13 @@ import pytest
 
 from moonloop.domain.canonical import digest
 from moonloop.service.settings import Settings
-from moonloop.store import Ledger
+from moonloop.store import Ledger, campaigns
 from moonloop.store import tables as t
 from support.campaigns import CAMPAIGN, Bench, ShiftedClock, make_spec
 from support.devices import Site, problem
 from support.finished import REPORT, TRACE, finish_campaign
 from support.serving import ON_BOTH, serving
+from support.thinking import AGENTS, Thinking, claims
 
 MANIFEST = "manifest.json"
 
@@ -120,6 +121,43 @@ def test_a_campaign_that_runs_is_not_taken_in(site: Site, elsewhere: Site) -> No
     running = site.owner.get(f"/v1/campaigns/{CAMPAIGN}/export").content
 
     assert "done" in problem(_import(elsewhere, running), 422, "export-invalid")["detail"]
+
+
+DOCUMENT = b"Nitriles raise the potential.\n"
+
+
+@pytest.fixture
+def read(new_site: Callable[..., Site], settings: Settings) -> bytes:
+    """The export of a campaign that brought a document."""
+    sha256 = digest(DOCUMENT)
+    site = new_site(documents=[{"name": "Smith 2019", "sha256": sha256, "media_type": "text/plain"}])
+    assert 201 == site.owner.put(f"/v1/documents/{sha256}", content=DOCUMENT).status_code
+    finish_campaign(site, settings)
+    return site.owner.get(f"/v1/campaigns/{CAMPAIGN}/export").content
+
+
+def test_a_document_arrives_with_its_campaign(read: bytes, elsewhere: Site) -> None:
+    """What agents could read can be read there, too."""
+    answer = _import(elsewhere, read)
+
+    assert 201 == answer.status_code, answer.text
+    assert DOCUMENT == elsewhere.owner.get(f"/v1/artifacts/{digest(DOCUMENT)}").content
+
+
+def test_a_campaign_without_its_document_is_not_taken_in(
+    read: bytes, elsewhere: Site, tmp_path: Path
+) -> None:
+    """It is told which, and none of its other files is left."""
+    files = _files(read)
+    del files[f"artifacts/{digest(DOCUMENT)}"]
+    rows = files["records/artifacts.jsonl"].splitlines(keepends=True)
+    files["records/artifacts.jsonl"] = b"".join(row for row in rows if digest(DOCUMENT).encode() not in row)
+
+    found = problem(_import(elsewhere, _zip(files)), 422, "export-invalid")
+
+    assert "it lacks the bytes of the document “Smith 2019”" in found["detail"]
+    assert [] == elsewhere.owner.get("/v1/campaigns").json()
+    assert [] == list((tmp_path / "elsewhere").rglob("[0-9a-f]" * 64))
 
 
 Tamper = Callable[[dict[str, bytes]], bytes]
@@ -266,3 +304,37 @@ def test_a_zip_bomb_is_refused_unopened(exported: bytes, elsewhere: Site) -> Non
 def test_an_upload_that_is_too_large_is_refused(elsewhere: Site) -> None:
     """The limit holds for what is sent, too."""
     problem(_import(elsewhere, b"x" * (1 << 20) + b"x"), 413, "too-large")
+
+
+@pytest.fixture
+def thoughtful(new_site: Callable[..., Site], settings: Settings) -> bytes:
+    """The export of a campaign in which an agent decided."""
+    site = new_site(scientist=AGENTS)
+    site.bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
+    thinking = Thinking(site.bench)
+    thinking.open("The brief is short.")
+    thinking.decide(claims("water"))
+    finish_campaign(site, settings)
+    return site.owner.get(f"/v1/campaigns/{CAMPAIGN}/export").content
+
+
+SAID: dict[str, tuple[str, bytes, bytes]] = {
+    "a decision": ("threads", b'\\"level_a\\":\\"water', b'\\"level_a\\":\\"hexane'),
+    "a message": ("transcripts", b"The brief is short", b"The brief is long"),
+    "a call": ("model_calls", b'\\"tokens\\":120', b'\\"tokens\\":1'),
+}
+
+
+@pytest.mark.parametrize("what", SAID)
+def test_what_agents_said_arrives_untouched_or_not_at_all(
+    thoughtful: bytes, elsewhere: Site, what: str
+) -> None:
+    """Every decision, message and call is checked against the hash that stands beside it."""
+    table, old, new = SAID[what]
+
+    answer = _import(elsewhere, _with(f"records/{table}.jsonl", _replaced(old, new))(_files(thoughtful)))
+
+    found = problem(answer, 422, "export-invalid")
+    assert f"in its {table} does not hash to what stands beside it" in found["detail"]
+    assert [] == elsewhere.owner.get("/v1/campaigns").json()
+    assert 201 == _import(elsewhere, thoughtful).status_code

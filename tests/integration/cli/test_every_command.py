@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from moonloop.service.settings import Settings
+from support.beside import write_models
 from support.campaigns import CAMPAIGN, make_spec
 from support.devices import Site
 from support.finished import finish_campaign
@@ -19,6 +20,8 @@ ELSEWHERE = {
     "robot run",  # likewise, and so does following a campaign
     "campaign watch",
     "campaign schema",  # needs no server
+    "tools mcp",  # speaks MCP, not to a person
+    "models load", "models unload",  # need an endpoint that takes adapters
 }  # fmt: skip
 """Commands that other tests run."""
 
@@ -74,11 +77,23 @@ class Desk:
         return self._request.getfixturevalue("loss").incident
 
     @property
+    def thread(self) -> list[str]:
+        """A campaign in which an agent has decided, and the thread of its task."""
+        thinking = self._request.getfixturevalue("thought")
+        return [thinking.bench.campaign, thinking.id]
+
+    @property
     def table(self) -> list[str]:
         """The table adapter with its options."""
         path = Path("table.csv").absolute()
         path.write_text(TABLE)
         return ["table", "-o", f"csv={path}", "-o", "value=yield", "-o", "unit=%"]
+
+    @property
+    def models(self) -> list[str]:
+        """The file of models of a site with one endpoint, which a script answers at."""
+        url: str = self._request.getfixturevalue("scripted_url")
+        return ["--file", str(write_models(Path("models.yaml").absolute(), only=url))]
 
     @property
     def waiting(self) -> str:
@@ -111,6 +126,10 @@ TABLE_OF_COMMANDS: dict[str, tuple[Words, str, Check]] = {
     ),
     "campaign list": (lambda _: [], CAMPAIGN, lambda said: [CAMPAIGN] == [one["id"] for one in said]),
     "campaign show": (lambda _: [CAMPAIGN], "running", lambda said: said["summary"]["id"] == CAMPAIGN),
+    "campaign transcript": (
+        lambda desk: desk.thread, "  │ Plan approved by olga.",
+        lambda said: [0, 1, 2, 3, 4] == [entry["position"] for entry in said["entries"]],
+    ),
     "campaign pause": (
         lambda _: [CAMPAIGN, "-m", "lunch"], f"{CAMPAIGN} is paused", lambda said: said["state"] == "paused"
     ),
@@ -187,6 +206,25 @@ TABLE_OF_COMMANDS: dict[str, tuple[Words, str, Check]] = {
         lambda said: said["principal"] == "bob" and said["secret"],
     ),
     "token revoke": (lambda desk: [desk.token], "is revoked", lambda said: said["revoked"] is True),
+    "tools list": (
+        lambda _: [], "chemistry_describe", lambda said: all(one["arguments"] for one in said)
+    ),
+    "tools run": (
+        lambda _: ["chemistry_describe", '{"smiles": ["OCC"]}'], '"canonical":"CCO"',
+        lambda said: ["C2H6O"] == [one["formula"] for one in said["molecules"]],
+    ),
+    "models serve": (
+        lambda _: ["tiny", "--family", "hermes", "--dry-run"], "vllm serve tiny",
+        lambda said: ["vllm", "serve", "tiny"] == said["command"][:3],
+    ),
+    "models list": (
+        lambda desk: desk.models, "scripted-scientist",
+        lambda said: {True} == {one["serves"] for one in said["roles"]},
+    ),
+    "models check": (
+        lambda desk: desk.models, "Every role has an endpoint that works.",
+        lambda said: [] == said["unserved"] and said["tried"][0]["scripted"],
+    ),
 }  # fmt: skip
 """What is said after the command's name, a part of what a person reads, and what a program finds."""
 

@@ -68,6 +68,13 @@ BAD: dict[str, Bad] = {
         "claims[0].probability",
         "less than",
     ),
+    "another's name": (
+        "proposer: a chemist",
+        "proposer: us/them",
+        20,
+        "claims[0].proposer",
+        "without a slash",
+    ),
     "an unknown unit": ('unit: "%"', "unit: percents", 10, "objective.unit", "percents"),
     "an unknown unit of a factor": ("unit: Cel", "unit: celsius", 7, "space.factors[1].unit", "celsius"),
     "a duration without its unit": ("timeout: 90 s", "timeout: 90 parsecs", 16, "protocol.timeout", "90 min"),

@@ -8,8 +8,8 @@ from moonloop import __version__
 from support.terminal import Terminal, commands
 
 COMMANDS = commands()
-ENDLESS = {"serve", "worker", "relay"}
-"""These print nothing but their log, until they are stopped: there is no answer to put into JSON."""
+ENDLESS = {"serve", "worker", "relay", "tools mcp"}
+"""They go on until stopped, and print their log, or speak MCP: there is no answer to put into JSON."""
 PROMISED = {
     "up", "demo", "doctor", "hold", "release",
     *(f"campaign {verb}" for verb in (

@@ -8,7 +8,8 @@ from moonloop.domain.errors import FAMILY, MoonloopError
 from support.terminal import Terminal
 
 MEANT = {
-    401: 5, 403: 5, 404: 4, 408: 6, 409: 5, 410: 5, 413: 3, 422: 3, 429: 6, 500: 1, 501: 6, 503: 6, 507: 6,
+    401: 5, 403: 5, 404: 4, 408: 6, 409: 5, 410: 5, 413: 3, 422: 3, 429: 6, 500: 1, 501: 6, 502: 6, 503: 6,
+    507: 6,
 }  # fmt: skip
 
 

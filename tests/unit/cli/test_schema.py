@@ -74,6 +74,23 @@ def test_a_table_has_rows_or_a_file_of_them(
     assert fits == ([] == _complaints(file, schema))
 
 
+@pytest.mark.parametrize(
+    ("given", "fits"),
+    [
+        ({"path": "smith.pdf"}, True),
+        ({"path": "smith.log", "media_type": "text/plain"}, True),
+        ({"sha256": "0" * 64, "media_type": "text/plain"}, True),
+        ({"sha256": "0" * 64}, False),
+        ({}, False),
+    ],
+)
+def test_a_document_has_a_path_or_a_hash(schema: dict[str, Any], given: dict[str, Any], fits: bool) -> None:
+    """As the reader of files takes it."""
+    file = _file("simulated_ester.yaml") | {"documents": [{"name": "Smith 2019", **given}]}
+
+    assert fits == ([] == _complaints(file, schema))
+
+
 def test_every_definition_is_used_and_every_reference_defined(schema: dict[str, Any]) -> None:
     """An editor finds what it follows."""
     text = str(schema)

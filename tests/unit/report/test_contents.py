@@ -2,7 +2,9 @@
 
 import re
 
-from moonloop.domain.facts import CampaignFacts
+import pytest
+
+from moonloop.domain.facts import BudgetFact, CampaignFacts
 from moonloop.domain.lifecycles import IncidentState
 from moonloop.domain.results import Quality
 from moonloop.domain.reviews import DeciderKind
@@ -216,6 +218,22 @@ def test_budgets_show_what_is_left(report: Report) -> None:
     told = _section(report, "spending")
     assert "| wall clock | 1 h | 13 min 52 s | 0 s | 46 min 8 s |" in told
     assert "Wall time from the start: 14 min 12 s." in told
+
+
+@pytest.mark.parametrize(
+    ("limit", "reserved", "spent", "shown"),
+    [(None, 0, 0, False), (None, 0, 120, True), (None, 500, 0, True), (9_000, 0, 0, True)],
+)
+def test_tokens_are_told_of_where_there_is_something_to_tell(
+    limit: float | None, reserved: float, spent: float, shown: bool
+) -> None:
+    """Every campaign has a line for them, and where no agent takes part nobody need know."""
+    facts = quinones.campaign(cycles=1)
+    tokens = BudgetFact(line="tokens", unit="1", limit=limit, reserved=reserved, spent=spent)
+
+    said = render(facts.model_copy(update={"budgets": (*facts.budgets, tokens)}))
+
+    assert shown == ("| tokens |" in _section(said, "spending"))
 
 
 def test_methods_name_units_versions_and_how_to_verify(report: Report) -> None:

@@ -10,10 +10,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from moonloop.domain.facts import CampaignFacts
+from moonloop.domain.proposals import Sentence
 from moonloop.report import Report, render
 from moonloop.report.blocks import Bullets, Code, Document, Paragraph, Row, Section, Strong, Table, Words, say
 from moonloop.report.html import visible
 from moonloop.report.markdown import write
+from support.agent_facts import thinking
 from unit.report import quinones
 from unit.report.pages import Page
 
@@ -130,3 +132,40 @@ def test_the_largest_and_the_smallest_numbers_are_drawn(value: float, uncertaint
 
     assert drawings
     assert not {"nan", "inf"} & set(re.findall(r"[a-z]+", "".join(re.findall(r' d="([^"]*)"', drawings))))
+
+
+def _spoilt_by_a_model(value: Any, key: str = "") -> Any:
+    """Spoil what models write: decisions, reasons, claims and the names under which endpoints answer."""
+    written = {"statement", "mechanism", "why", "text", "evidence", "proposer"}
+    if isinstance(value, dict):
+        pairs = cast("dict[str, Any]", value)
+        return {name: _spoilt_by_a_model(part, name) for name, part in pairs.items()}
+    if isinstance(value, list):
+        return [_spoilt_by_a_model(part, key) for part in cast("list[Any]", value)]
+    if isinstance(value, str) and key in written and value != "-":
+        return (f"proposer/{_HOSTILE}@12345678" if key == "proposer" else _HOSTILE + value)[:80]
+    return value
+
+
+@pytest.fixture(scope="module")
+def hostile_model() -> Report:
+    """The report of a campaign whose agents write markup wherever they may write at all."""
+    sentences = (Sentence(text="The nitriles stand out."), Sentence(text="It ran {cycles} cycles."))
+    facts = thinking(quinones.campaign(cycles=4), sentences=sentences)
+    return render(CampaignFacts.model_validate(_spoilt_by_a_model(facts.model_dump(mode="json"))))
+
+
+def test_a_model_cannot_write_markup(hostile_model: Report) -> None:
+    """Its words are text on the page and in Markdown: no element, no handler, no image, no link outside."""
+    page = Page(hostile_model.html)
+    assert _HOSTILE[:70] in page.text
+    assert {name for name, _ in page.tags} <= _TEMPLATE | _DRAWINGS
+    assert [given for _, given in page.tags if any(name.startswith("on") for name in given)] == []
+    assert {link[:1] for link in page.links if not link.startswith("https://doi.org/")} == {"#"}
+    test_markdown_keeps_hostile_text_as_text(hostile_model)
+
+
+def test_an_agent_s_name_is_drawn_as_text(hostile_model: Report) -> None:
+    """A legend has it without becoming markup or a formula."""
+    assert "figure-agent-shares" in hostile_model.html
+    assert "<script>" not in hostile_model.html

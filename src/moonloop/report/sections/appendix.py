@@ -17,7 +17,8 @@ def runs(reading: Reading) -> Section:
     if not reading.records:
         return Section("runs", "Runs", (Paragraph(say("No run has been planned.")),))
     rows = tuple(
-        Row(tuple(_run(reading, record)), record.anchor, _reason(record)) for record in reading.records
+        Row(tuple(_run(reading, record)), record.anchor, _reason(reading, record))
+        for record in reading.records
     )
     head = ("Run", "Cycle", "Purpose", "Candidate", "Expected", "Measured")
     table = Table(
@@ -39,7 +40,8 @@ def _run(reading: Reading, record: RunRecord) -> Iterator[Prose]:
             if run.test.arm != "single"
             else f" of H{number}"
         )
-    yield say(f"{PURPOSES[run.purpose]}{test}{label}")
+    purpose = PURPOSES[run.purpose] if run.suggested is None else "agent's suggestion"
+    yield say(f"{purpose}{test}{label}")
     # A reference may lie outside the space; then its label, beside its purpose, is its name.
     yield say(candidate_words(run.candidate, reading.facts.spec.space) if run.candidate.settings else "")
     yield say(reading.amount(run.expected.mean, run.expected.sd) if run.expected else "")
@@ -51,11 +53,13 @@ def _hypothesis_number(reading: Reading, hypothesis_id: str) -> str:
     return next((str(hypothesis.number) for hypothesis in found), "?")
 
 
-def _reason(record: RunRecord) -> Prose:
+def _reason(reading: Reading, record: RunRecord) -> Prose:
     failed = record.job is not None and record.job.state is JobState.FAILED and record.job.attempts
     failure = record.job.attempts[-1].failure if failed and record.job else ""
     what = f" Failed: {failure}" if failure else ""
-    return say(f"{record.run.reason}{what} ", Code(record.run.candidate.key))
+    said = record.run.suggested
+    mark = reading.mark(said.proposer) if said is not None else ()
+    return say(record.run.reason, mark, f"{what} ", Code(record.run.candidate.key))
 
 
 def measurements(reading: Reading) -> Section:

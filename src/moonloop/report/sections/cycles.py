@@ -33,6 +33,9 @@ _HAZARDS = {
 
 _PROPOSERS = {"algorithmic": "the algorithmic scientist"}
 
+_NOBODY = "no agent"
+"""Begins what the ledger says of a cycle in which agents had a task and none decided."""
+
 _VERDICTS = {"approve": "approved", "reject": "rejected", "revoke": "revoked"}
 
 _MEANINGS = {
@@ -48,7 +51,9 @@ def cycles(reading: Reading) -> Section:
     if not facts:
         none = Paragraph(say("No cycle has begun."))
         return Section("cycles", "Cycles and decisions", (none, *_decisions(reading)))
-    rows = tuple(Row(tuple(_cycle(cycle)), f"cycle-{cycle.number}", _below(cycle)) for cycle in facts)
+    rows = tuple(
+        Row(tuple(_cycle(cycle)), f"cycle-{cycle.number}", _below(reading, cycle)) for cycle in facts
+    )
     head = ("Cycle", "Opened (UTC)", "Runs by purpose", "Outcome", "Review")
     table = Table(say(f"{count(len(facts), 'cycle')}, each with what its plan was for"), head, rows)
     return Section("cycles", "Cycles and decisions", (table, *_decisions(reading)))
@@ -58,9 +63,9 @@ def _cycle(cycle: CycleFact) -> Iterator[Prose]:
     yield say(str(cycle.number))
     yield say(clock(cycle.opened_at))
     purposes = Counter(run.purpose for run in cycle.plan.plan.runs) if cycle.plan else Counter[Purpose]()
-    yield say(
-        ", ".join(f"{purposes[purpose]} {PURPOSES[purpose]}" for purpose in Purpose if purposes[purpose])
-    )
+    named = (f"{purposes[purpose]} {PURPOSES[purpose]}" for purpose in Purpose if purposes[purpose])
+    suggested = sum(run.suggested is not None for run in cycle.plan.plan.runs) if cycle.plan else 0
+    yield say(", ".join(named), f", {suggested} of them suggested by agents" if suggested else "")
     states = Counter(job.state for job in cycle.jobs)
     yield say(
         ", ".join(f"{states[state]} {state}" for state in JobState if states[state]) or "nothing started"
@@ -77,14 +82,22 @@ def _review(cycle: CycleFact, review: ReviewFact) -> Prose:
     return say(Link(f"{state}{by}", f"plan-{cycle.number}")) if last else say(state)
 
 
-def _below(cycle: CycleFact) -> Prose:
+def _below(reading: Reading, cycle: CycleFact) -> Prose:
     plan = cycle.plan.plan.summary.strip().rstrip(".") if cycle.plan else "no plan yet"
-    text = (
-        f"{cycle.purpose.capitalize()}, proposed by {_PROPOSERS.get(cycle.proposer, cycle.proposer)}: {plan}."
-    )
-    if cycle.advice is not None:
-        text += f" Advice afterwards: {cycle.advice.sentence}"
-    return say(text)
+    advice = f" Advice afterwards: {cycle.advice.sentence}" if cycle.advice is not None else ""
+    by = _proposer(reading, cycle.proposer)
+    return say(f"{cycle.purpose.capitalize()}, proposed by ", by, f": {plan}.{advice}")
+
+
+def _proposer(reading: Reading, proposer: str) -> Prose:
+    """Say who proposed a cycle: the algorithm, with those agents that decided, or why with none."""
+    algorithm, _, others = proposer.partition("; ")
+    who = _PROPOSERS.get(algorithm, algorithm)
+    if not others:
+        return say(who)
+    if "/" not in others.partition(",")[0] or others.startswith(_NOBODY):
+        return say(f"{who} alone ({others.rstrip('.')})")
+    return say(f"{who} with ", joined(reading.proposer(name) for name in others.split(", ")))
 
 
 def _decisions(reading: Reading) -> Iterator[Block]:

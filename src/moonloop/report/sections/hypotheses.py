@@ -56,7 +56,8 @@ def hypotheses(reading: Reading) -> Section:
 def _hypothesis(reading: Reading, fact: HypothesisFact) -> Iterator[Block]:
     number = fact.hypothesis.number
     proposed = fact.hypothesis.proposed
-    yield Heading(say(f"H{number}. {proposed.statement}"), f"hypothesis-{number}")
+    title = say(f"H{number}. {proposed.statement}", reading.mark(proposed.proposer))
+    yield Heading(title, f"hypothesis-{number}")
     yield Paragraph(say(Strong(f"{reading.state(fact).capitalize()}."), " ", _judgement(reading, fact)))
     yield Terms(tuple(_terms(reading, fact)))
     if fact.evidence:
@@ -111,7 +112,10 @@ def _terms(reading: Reading, fact: HypothesisFact) -> Iterator[tuple[str, Prose]
     delta, cap = reading.amount(hypothesis.delta), reading.amount(hypothesis.cap)
     yield "claim", say(claim_words(proposed.claim, reading.facts.spec, delta, cap))
     yield "mechanism", say(proposed.mechanism or "none given")
-    yield "proposed by", say(f"{proposed.proposer}, with probability {figure(proposed.probability, 2)}")
+    chance = figure(proposed.probability, 2)
+    yield "proposed by", say(reading.proposer(proposed.proposer), f", with probability {chance}")
+    if proposed.evidence:
+        yield "evidence named", reading.cite(proposed.evidence)
     number = hypothesis.registered_in
     begun = any(cycle.number == number for cycle in reading.facts.cycles)
     cycle = Link(f"cycle {number}", f"cycle-{number}") if begun else f"cycle {number}"

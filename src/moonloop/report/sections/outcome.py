@@ -10,6 +10,7 @@ from moonloop.report.blocks import Block, Headline, Headlines, Notice, Paragraph
 from moonloop.report.findings import Finding, Findings, Standing
 from moonloop.report.numbers import day, span
 from moonloop.report.records import Reading
+from moonloop.report.sections.narrative import narrative
 from moonloop.report.sections.winners import card_link
 from moonloop.report.wording import count, goal_words, limit_words, space_words
 
@@ -27,6 +28,11 @@ _NOT_FOUND = {
     Standing.INCOMPLETE: "One whose confirmation is incomplete is not reported as found",
 }
 
+_SCRIPTED = (
+    "Answers of agents in this report come from a scripted endpoint, no model: they show how agents take "
+    "part, and nothing of what a model would have said. Each is marked wherever it stands."
+)
+
 _ENDS = {
     DoneReason.GOAL_MET: "because the goal was met",
     DoneReason.BUDGET_SPENT: "because its budget was spent",
@@ -37,11 +43,12 @@ _ENDS = {
 
 
 def opening(reading: Reading, findings: Findings) -> tuple[Block, ...]:
-    """Return the notices, the paragraph on goal and outcome, and the headline figures."""
+    """Return the notices, goal and outcome in words, the headline figures, and an agent's narrative."""
     return (
         *_notices(reading),
         Paragraph(joined((_sought(reading), _ended(reading), *_found(reading, findings)), " ")),
         Headlines(tuple(_headlines(reading, findings))),
+        *narrative(reading),
     )
 
 
@@ -54,6 +61,8 @@ def _notices(reading: Reading) -> Iterator[Notice]:
     simulated = _simulated(reading)
     if simulated:
         yield Notice("Simulated results", simulated)
+    if any(fact.scripted for fact in reading.agents):
+        yield Notice("Scripted agents", say(_SCRIPTED))
     unattended = _unattended(reading)
     if unattended:
         yield Notice("Approved without a person", unattended)

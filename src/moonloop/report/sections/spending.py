@@ -17,8 +17,10 @@ def spending(reading: Reading) -> Section:
     """Return the section on budgets and time."""
     facts = reading.facts
     blocks: list[Block] = []
-    if facts.budgets:
-        rows = tuple(Row(tuple(_line(line))) for line in facts.budgets)
+    # Every campaign has a line for tokens, with agents or without.
+    lines = [line for line in facts.budgets if line.counts or line.line != Line.TOKENS]
+    if lines:
+        rows = tuple(Row(tuple(_line(line))) for line in lines)
         head = ("Budget line", "Limit", "Spent", "Reserved", "Left")
         caption = say("Budget lines. Reserved is for runs that are planned and not settled")
         blocks.append(Table(caption, head, rows, frozenset({1, 2, 3, 4})))
