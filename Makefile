@@ -4,17 +4,20 @@
 WORKERS ?= 2
 PYTHON ?=
 
-.PHONY: help demo test check bench lock clean setup-setup setup-run setup-dev temporal
+.PHONY: help demo test test-vllm check bench lock clean setup-setup setup-run setup-dev temporal
 .DEFAULT_GOAL := help
 
 help: ## List what there is to make
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 demo: setup-run temporal ## Run the whole loop on this machine and show the report
 	.venv/bin/python -m moonloop demo
 
 test: setup-dev temporal ## Run the tests (WORKERS=2 at a time)
 	.venv/bin/python -m pytest -n $(WORKERS)
+
+test-vllm: setup-dev temporal ## Run the tests with a real vLLM (installs it the first time: 6 GB, no GPU needed)
+	MOONLOOP_VLLM_TESTS=1 .venv/bin/python -m pytest -n 0 tests/vllm
 
 check: setup-dev ## Lint, check the format, the types and the layers
 	.venv/bin/python -m ruff check
@@ -36,6 +39,9 @@ lock: setup-setup ## Write the lock files anew, keeping the versions that still 
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements/dev.lock
 	$(COMPILE) pyproject.toml --extra server --extra xtb --constraint requirements/dev.lock \
 	  --output-file requirements/run.lock
+	$(COMPILE) --override requirements/vllm-cpu.overrides requirements/vllm-cpu.in \
+	  --output-file requirements/vllm-cpu.lock
+	$(COMPILE) requirements/vllm-gpu.in --output-file requirements/vllm-gpu.lock
 
 clean: ## Remove what was made here, but no campaign's data
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -39,6 +39,10 @@ def demo(
     home: Annotated[Path | None, typer.Option(help="Folder of this run; a new one by default.")] = None,
     robots: Annotated[int, typer.Option(min=1, max=16, help="Robot processes.")] = 2,
     seed: Annotated[int | None, typer.Option(help="Another seed of the design.")] = None,
+    scripted_llm: Annotated[
+        bool,
+        typer.Option("--scripted-llm", help="With agents, whose answers a script gives: no model, no GPU."),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run a real campaign to its report: quinones for flow batteries, by quantum chemistry."""
@@ -47,7 +51,7 @@ def demo(
 
         from moonloop.embedded.demo import run_demo  # noqa: PLC0415 -- the base install has no server
     with redirect_stdout(sys.stderr) if as_json else nullcontext():  # sentences are not for programs
-        outcome = run_demo(file, home, robots, seed)
+        outcome = run_demo(file, home, robots, seed, scripted=scripted_llm)
     if as_json:
         print_json(outcome)
 

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -13,18 +14,20 @@ from threading import Event
 
 import typer
 
-from moonloop.cli.campaign_file import read_campaign_file
+from moonloop.agents.models_commands import MODELS_VARIABLE
+from moonloop.cli.campaign_file import CampaignFile, open_campaign_file
+from moonloop.cli.documents import bring
 from moonloop.cli.reviews import ReviewWithPlan, say_plan, send_decision
 from moonloop.cli.watching import Watcher
 from moonloop.client.http import Connection, asking_again_helps
 from moonloop.client.terminal import say
-from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.errors import MoonloopError, SetupProblem
 from moonloop.domain.facts import CampaignFacts, CampaignSummary, IssuedToken, JournalEntry
 from moonloop.domain.lifecycles import ReviewState
 from moonloop.domain.reviews import DeciderKind, DecisionVerdict
 from moonloop.domain.values import Reply
 from moonloop.embedded.asking import agrees
+from moonloop.embedded.scripted import MODULE, scripted_models, with_agents
 from moonloop.embedded.stack import Stack, running
 from moonloop.embedded.temporal import free_port, taken
 from moonloop.embedded.up import at_home
@@ -38,6 +41,7 @@ UNATTENDED = "moonloop demo, no person present"
 _TOKEN_S = 3600.0
 _REPORT = "report.html"
 _AGAIN_S = 1.0
+_SCRIPT = "scripted-endpoint"
 
 
 class DemoOutcome(Reply):
@@ -60,40 +64,55 @@ def example(name: str) -> Path:
     raise SetupProblem(problem=f"The example {name} is not installed.", remedy="Reinstall Moonloop.")
 
 
-def run_demo(file: Path | None, home: Path | None, robots: int, seed: int | None) -> DemoOutcome:
+def run_demo(
+    file: Path | None, home: Path | None, robots: int, seed: int | None, *, scripted: bool = False
+) -> DemoOutcome:
     """Start the stack, run the campaign, write the report, stop; return where it all is."""
-    spec = read_campaign_file(file or example("quinone_catholyte.yaml"))
-    if seed is not None:
-        spec = spec.model_copy(update={"design": spec.design.model_copy(update={"seed": seed})})
+    campaign = _campaign_of(file, seed, scripted=scripted)
     folder = home or Path(".moonloop") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005 -- for people here
     settings = Settings.from_environment(home=folder.absolute(), port=free_port())
+    script = free_port(settings.port) if scripted else None
+    if script:
+        settings = settings.model_copy(update={"models": str(scripted_models(settings.home, script))})
     try:
         try:
-            return asyncio.run(_demo(settings, spec, robots))
+            return asyncio.run(_demo(settings, campaign, robots, script))
         except SetupProblem:
             if not taken(settings.port):
                 raise
         say(f"Something else listens on port {settings.port} by now; starting again with another one.")
-        settings = settings.model_copy(update={"port": free_port(settings.port)})
-        return asyncio.run(_demo(settings, spec, robots))
+        settings = settings.model_copy(update={"port": free_port(settings.port, script or 0)})
+        return asyncio.run(_demo(settings, campaign, robots, script))
     except KeyboardInterrupt:
-        _say_how_to_go_on(settings)
+        _say_how_to_go_on(settings, script)
         raise typer.Exit(130) from None
 
 
-def _say_how_to_go_on(settings: Settings) -> None:
+def _campaign_of(file: Path | None, seed: int | None, *, scripted: bool) -> CampaignFile:
+    campaign = open_campaign_file(file or example("quinone_catholyte.yaml"))
+    spec = campaign.spec
+    if seed is not None:
+        spec = spec.model_copy(update={"design": spec.design.model_copy(update={"seed": seed})})
+    return replace(campaign, spec=with_agents(spec) if scripted else spec)
+
+
+def _say_how_to_go_on(settings: Settings, script: int | None) -> None:
     here = at_home(settings.home)
     command = "moonloop" if shutil.which("moonloop") else f"{shlex.quote(sys.executable)} -m moonloop"
     say(f"Interrupted. The ledger and the logs are in {shlex.quote(str(settings.home))}.")
+    models = ""
+    if script:
+        say(f"The script first, in a terminal: {shlex.quote(sys.executable)} -m {MODULE} --port {script}")
+        models = f"; export {MODELS_VARIABLE}={shlex.quote(settings.models)}"
     # At the same port: it is where its robots ask for work.
-    say(f"To go on: {here}; {command} up --port {settings.port}")
+    say(f"To go on: {here}{models}; {command} up --port {settings.port}")
     robots = sorted(file.parent.name for file in settings.home.glob("robots/*/robot.json"))
     for name in robots:
         say(f"Robot {name} again, in another terminal: {here}; {command} robot run xtb --name {name}")
     say(f"What waits for you then: {here}; {command} review list")
 
 
-async def _demo(settings: Settings, spec: CampaignSpec, robots: int) -> DemoOutcome:
+async def _demo(settings: Settings, campaign: CampaignFile, robots: int, script: int | None) -> DemoOutcome:
     began = time.monotonic()
     names = [f"xtb-{number}" for number in range(1, robots + 1)]
     async with running(settings, say) as stack:
@@ -101,17 +120,25 @@ async def _demo(settings: Settings, spec: CampaignSpec, robots: int) -> DemoOutc
         say(f"The stack is up after {time.monotonic() - began:.0f} s; starting {robots} xtb robots.")
         stop = Event()
         try:
+            if script:
+                await _script(stack, script)
             await asyncio.gather(*(_robot(stack, owner, name) for name in names))
-            summary = await asyncio.to_thread(_campaign, owner, spec, settings.home, stop)
+            summary = await asyncio.to_thread(_campaign, owner, campaign, settings.home, stop)
         except asyncio.CancelledError:
             say("\nInterrupted: each robot finishes its job first if that takes no longer than 10 s.")
             raise
         finally:
             stop.set()
-            await stack.end(*names)
+            await stack.end(*names, _SCRIPT)
     took_s = time.monotonic() - began
     say(f"The whole demo took {took_s:.0f} s.")
     return DemoOutcome(campaign=summary, home=settings.home, report=settings.home / _REPORT, took_s=took_s)
+
+
+async def _script(stack: Stack, port: int) -> None:
+    say("A script answers for the agents. It is no model: what they say is made up beforehand.")
+    up = f"http://127.0.0.1:{port}/health"
+    await stack.add_program(_SCRIPT, MODULE, "--port", str(port), answers=up)
 
 
 async def _robot(stack: Stack, owner: Connection, name: str) -> None:
@@ -122,8 +149,10 @@ async def _robot(stack: Stack, owner: Connection, name: str) -> None:
     await stack.add(name, "robot", "run", "xtb", "--name", name, environment=environment)
 
 
-def _campaign(owner: Connection, spec: CampaignSpec, folder: Path, stop: Event) -> CampaignSummary:
-    body = {"request_id": f"demo-{time.time_ns()}", "spec": spec.model_dump(mode="json")}
+def _campaign(owner: Connection, campaign: CampaignFile, folder: Path, stop: Event) -> CampaignSummary:
+    for document in bring(owner, campaign.documents):
+        say(f"Brought {document.name}.")
+    body = {"request_id": f"demo-{time.time_ns()}", "spec": campaign.spec.model_dump(mode="json")}
     summary = owner.post("/v1/campaigns", body, CampaignSummary, wait_s=120)
     say(f"Campaign {summary.id}: {summary.name}.")
     watcher = Watcher(owner, summary.id)

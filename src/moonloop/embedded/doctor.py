@@ -1,5 +1,6 @@
 """`moonloop doctor`: every component, whether it is well, and what to do when it is not."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -8,13 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from moonloop.agents.door.file import load_models
+from moonloop.agents.models_commands import MODELS_VARIABLE, models_file
 from moonloop.client.http import Connection
 from moonloop.client.session import connect, home_folder, server_url
 from moonloop.client.terminal import print_json, print_table, say
-from moonloop.domain.errors import MoonloopError, ServerUnreachable, Unauthenticated
+from moonloop.domain.errors import InvalidInput, MoonloopError, ServerUnreachable, Unauthenticated
 from moonloop.domain.facts import CampaignSummary, RobotFact
+
+if TYPE_CHECKING:
+    from moonloop.agents.door.config import ModelsFile
+    from moonloop.agents.door.probe import Probed
 
 __all__ = ["Finding", "examine", "report"]
 
@@ -29,12 +36,17 @@ _EXTRAS = {
         "scipy",
         "rdkit",
         "matplotlib",
+        "langgraph",
+        "openai",
     ),
+    "mcp": ("mcp",),
     "xtb": ("tblite", "rdkit", "numpy"),
     "postgres": ("psycopg",),
 }
 _LEAST_FREE = 1024**3
 _LEAST_SQLITE = (3, 38)
+_PROBE_S = 15.0
+"""For all that a model is asked; a person waits for the doctor."""
 
 Health = Literal["well", "absent", "ill"]
 
@@ -53,7 +65,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything; a check that fails is a finding too."""
     checks: Sequence[Callable[[], list[Finding]]] = (
-        _python, _extras, _sqlite, _disk, _temporal, _server,
+        _python, _extras, _sqlite, _disk, _temporal, _server, _models,
     )  # fmt: skip
     found: list[Finding] = []
     for check in checks:
@@ -174,3 +186,60 @@ def _laboratory(server: Connection) -> list[Finding]:
         one.waiting_for for one in server.get("/v1/campaigns", list[CampaignSummary]) if one.state != "done"
     ]
     return found + [Finding("campaign", "well", sentence) for sentence in waiting]
+
+
+def _models() -> list[Finding]:
+    file = models_file()
+    if not file.exists() and not os.environ.get(MODELS_VARIABLE):
+        found = "no models file: campaigns go on without agents"
+        return [Finding("models", "absent", found, f"Write {file}, if you want agents.")]
+    try:
+        models = load_models(file)
+    except InvalidInput as error:
+        return [Finding("models", "ill", " ".join(str(error).split()), "Correct it there.")]
+    found = [Finding("models", "well", f"{len(models.endpoints)} endpoints in {file}")]
+    if find_spec("openai") is None:
+        return [*found, Finding("endpoints", "absent", "not tried without the server extra")]
+    return found + asyncio.run(_endpoints(models, file))
+
+
+async def _endpoints(models: "ModelsFile", file: Path) -> list[Finding]:
+    asked = [(name, model) for name, wanted in models.models().items() for model in wanted]
+    return list(await asyncio.gather(*(_endpoint(models, file, *one) for one in asked)))
+
+
+async def _endpoint(models: "ModelsFile", file: Path, name: str, model: str) -> Finding:
+    from moonloop.agents.door.probe import probe  # noqa: PLC0415 -- needs the extra
+
+    component = f"endpoint {name}"
+    try:
+        async with asyncio.timeout(_PROBE_S):
+            probed = await probe(name, models.endpoints[name], model)
+    except TimeoutError:
+        found = f"{model} did not answer all that it was asked within {_PROBE_S:g} s"
+        remedy = "See whether it is up and has room; `moonloop models check` waits for as long as it takes."
+        return Finding(component, "ill", found, remedy)
+    if probed.works:
+        return Finding(component, "well", _working(probed))
+    bad = [one for one in probed.findings if one.standing == "bad"]
+    remedy = _REMEDIES.get(bad[0].subject, "Look at its log; `moonloop models check` says more.")
+    return Finding(component, "ill", "; ".join(one.sentence for one in bad), remedy.format(file=file))
+
+
+def _working(probed: "Probed") -> str:
+    words = f"{probed.model} works"
+    if probed.latency_s is not None:
+        words += f", a short answer took {probed.latency_s:.2f} s"
+    notes = sum(one.standing == "note" for one in probed.findings)
+    if probed.scripted:
+        words += " (a script answers there, no model)"
+    return words + (f"; what it lacks: moonloop models check ({notes})" if notes else "")
+
+
+_REMEDIES = {
+    "key": "Set what `key_env` or `key_file` of the endpoint in {file} names.",
+    "reachable": "Start it, or correct its base_url in {file}.",
+    "model": "Correct its name in {file}, or load it there: moonloop models load",
+    "context": "Lower its `context` in {file}.",
+}
+"""What to do, by what of an endpoint is bad."""

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -30,6 +30,12 @@ class Stack:
     async def add(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         """Start another `moonloop` command, such as a robot, and keep it running."""
         await self.supervisor.start(_program(self.settings, name, *arguments, environment=environment))
+
+    async def add_program(self, name: str, module: str, *arguments: str, answers: str) -> None:
+        """Start another program of Moonloop's by its module, and keep it running; it is up at this URL."""
+        command = (sys.executable, "-m", module, *arguments)
+        program = replace(_program(self.settings, name), command=command, ready=answers_at(answers))
+        await self.supervisor.start(program)
 
     async def end(self, *names: str) -> None:
         """Stop some of the processes at the same time, each with what it has begun, while the others run."""

@@ -139,7 +139,7 @@ def test_make_alone_lists_what_there_is_to_make(checkout: Path) -> None:
     answer = _make(checkout, path=os.defpath)
 
     words = [line.split()[1] for line in answer.stdout.splitlines()]
-    assert ["help", "demo", "test", "check", "bench", "lock", "clean"] == words
+    assert ["help", "demo", "test", "test-vllm", "check", "bench", "lock", "clean"] == words
 
 
 def test_a_python_that_does_not_answer_is_passed_over(checkout: Path, tmp_path: Path) -> None:
