@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from moonloop.domain.agents import Role
+from moonloop.domain.canonical import digest
 from moonloop.domain.plans import JobSpec
 from moonloop.lab_adapters.xtb import XtbAdapter
 from support.invariants import Rows, look
@@ -56,6 +58,61 @@ def test_without_a_terminal_the_demo_goes_from_nothing_to_its_report(tmp_path: P
             assert pytest.approx(again, abs=1e-6) == row["value"]
     finally:
         robot.close()
+    assert [] == leftover(home)
+
+
+SMALL = """
+moonloop: 1
+name: Small quinones
+space:
+  kind: r_groups
+  scaffolds: [{name: "1,4-benzoquinone", smiles: "O=C1C([*:2])=C([*:3])C(=O)C([*:5])=C1[*:6]"}]
+  substituents:
+    - {name: H, smiles: "[*][H]"}
+    - {name: OH, smiles: "[*]O"}
+    - {name: F, smiles: "[*]F"}
+    - {name: Cl, smiles: "[*]Cl"}
+    - {name: CN, smiles: "[*]C#N"}
+  unsubstituted: H
+  max_substituted: 2
+objective: {name: reduction_potential, unit: V, direction: maximise, range: [0.0, 1.2]}
+protocol:
+  name: xtb.reduction_potential/1
+  robot: computational
+  parameters: {method: GFN2-xTB, solvent: water, conformers: 2, optimise: false}
+documents: [{name: Notes on nitriles, path: papers/notes.md}]
+design: {batch_size: 7}
+budget: {experiments: 14}
+"""
+NOTES = b"# Notes on nitriles\n\nThe nitrile withdraws electrons, which raises the potential of a quinone.\n"
+
+
+def test_with_a_script_for_a_model_every_role_takes_part_and_nobody_takes_it_for_one(tmp_path: Path) -> None:
+    """The campaign of another file, with its document: its report says that no model answered."""
+    home = tmp_path / "a demo"
+    file = tmp_path / "small.yaml"
+    file.write_text(SMALL)
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "notes.md").write_bytes(NOTES)
+    command = [sys.executable, "-m", "moonloop", "demo", str(file), "--scripted-llm", "--json"]
+    ran = subprocess.run(
+        [*command, "--home", str(home)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert 0 == ran.returncode, ran.stderr[-3000:]
+    told = json.loads(ran.stdout)
+    rows = look(home / "ledger.db")
+    threads = rows("SELECT role, status, scripted, why FROM threads")
+    html = (home / "report.html").read_text()
+
+    assert "done" == told["campaign"]["state"]
+    assert "Small quinones (scripted agents, no model)" == told["campaign"]["name"]
+    decided = {row["role"] for row in threads if row["status"] == "decided"}
+    assert set(Role) == decided, threads
+    assert {1} == {row["scripted"] for row in threads if row["status"] == "decided"}
+    assert "scripted, no model" in html
+    assert "It is no model: what they say is made up beforehand." in ran.stderr
+    assert NOTES == next(home.rglob(digest(NOTES))).read_bytes()
     assert [] == leftover(home)
 
 
