@@ -25,12 +25,17 @@ __all__ = ["READER", "Console", "Step", "steps"]
 READER = "ada"
 """Who reads the pages."""
 
-_STAYS = ("moonloop up", "moonloop serve", "moonloop robot run")
+_STAYS = ("moonloop up", "moonloop serve", "moonloop robot run", "python -m moonloop.agents.scripted")
 """Commands that run until they are told to end."""
-_ID = re.compile(r"\b(?:cmp|rev|rob|tok|inc|hyp|pln|job|att)_[0-9a-z]+(?:_[0-9]+)*\b|\b[0-9a-f]{64}\b")
+_ID = re.compile(
+    r"\b(?:cmp|rev|rob|tok|inc|hyp|pln|job|att)_[0-9a-z]+(?:_[0-9]+)*\b|\bthr_[0-9a-z]+_[0-9]+_[a-z]+\b"
+    r"|\b[0-9a-f]{64}\b"
+)
+_SERVER, _MODELS = "8765", "8000"
+"""Ports on the pages; free ones stand for them here."""
 _ANY_LINES = r"(?:.*\n)*?"
 _NOBODYS = "0" * 64
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 _LOOK_S = 0.05
 
 
@@ -55,7 +60,7 @@ def steps(block: Block) -> Iterator[Step]:
 
 
 class Console:
-    """A reader's terminals, in a home folder of their own, with a free port for the server."""
+    """A reader's terminals, in a home folder of their own, with free ports for the servers."""
 
     def __init__(self, folder: Path) -> None:
         self._home = folder / READER
@@ -63,7 +68,7 @@ class Console:
         self._work.mkdir(parents=True)
         self._state = folder / "state.sh"
         self._state.write_text(f"cd {self._work}\n")
-        self._port = free_port()
+        self._ports = {_SERVER: free_port(), _MODELS: free_port()}
         self._temporal = str(find_server())
         self._known: dict[str, str] = {}
         self._running: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
@@ -86,14 +91,14 @@ class Console:
 
     def write(self, name: str, text: str) -> None:
         """Save a file where the reader is."""
-        (Path(self._run("pwd").stdout.strip()) / name).write_text(text, encoding="utf-8")
+        (Path(self._run("pwd").stdout.strip()) / name).write_text(self._meant(text), encoding="utf-8")
 
     def do(self, step: Step, *, until: str = "") -> None:
         """Run one command and compare; one that stays is left running once it has said what is shown.
 
         With `until`, ask again for as long as that text is not in the answer.
         """
-        command = _ID.sub(lambda found: self._known.get(found[0], found[0]), step.command)
+        command = self._meant(step.command)
         if step.stays:
             self._start(command, step)
             return
@@ -154,17 +159,31 @@ class Console:
             "HOME": str(self._home),
             "LOGNAME": READER,
             "MOONLOOP": str(ROOT),
-            "MOONLOOP_PORT": str(self._port),
+            "MOONLOOP_PORT": str(self._ports[_SERVER]),
             "MOONLOOP_TEMPORAL": self._temporal,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
             "USER": READER,
         }
 
+    def _meant(self, written: str) -> str:
+        """Return what a reader types: ids that were printed here, and a port that is free."""
+        text = _ID.sub(lambda found: self._here(found[0]), written)
+        return re.sub(rf"\b{_MODELS}\b", str(self._ports[_MODELS]), text)
+
+    def _here(self, name: str) -> str:
+        if name in self._known or "_" not in name:
+            return self._known.get(name, name)
+        # What belongs to a campaign has the campaign's id in its own.
+        core = name.split("_")[1]
+        return name.replace(core, self._known.get(f"cmp_{core}", f"cmp_{core}").removeprefix("cmp_"))
+
     # What is printed against what is shown.
 
     def _plain(self, printed: str) -> str:
-        text = printed.replace(f":{self._port}", ":8765").replace(str(self._home), f"/home/{READER}")
+        text = printed.replace(str(self._home), f"/home/{READER}")
+        for shown, port in self._ports.items():
+            text = text.replace(f":{port}", f":{shown}")
         return "".join(line.rstrip() + "\n" for line in text.rstrip().splitlines())
 
     def _compare(self, step: Step, printed: str, *, more: bool = False) -> None:

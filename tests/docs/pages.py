@@ -82,6 +82,10 @@ def page(name: str) -> Page:
 
 PAGES = tuple(
     Page(path)
-    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
+    for path in (
+        *sorted(ROOT.glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+        *sorted((ROOT / "deploy").rglob("*.md")),
+    )
     if path.is_file()
 )

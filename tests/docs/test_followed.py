@@ -14,3 +14,8 @@ def test_the_how_to_pages_do_what_they_say(console: Console) -> None:
     console.follow(page("docs/how-to/operate.md"))
     console.follow(page("docs/how-to/own-adapter.md"))
     console.follow(page("docs/how-to/own-campaign.md"))
+
+
+def test_agents_take_part_as_the_page_says(console: Console) -> None:
+    """A campaign with agents, on a system of its own, whose model is the script."""
+    console.follow(page("docs/how-to/agents.md"))
