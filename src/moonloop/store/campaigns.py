@@ -20,6 +20,7 @@ from moonloop.store.agent_gate import roles_of
 from moonloop.store.artifacts import keep
 from moonloop.store.jobs import cancel_queued, give_back, open_jobs
 from moonloop.store.reviews import withdraw
+from moonloop.store.steering import pause_if_refused
 from moonloop.store.tables import campaigns, cycles, hypotheses, reports
 from moonloop.store.transaction import Level, Tx
 
@@ -196,7 +197,11 @@ def _open_cycle(tx: Tx, row: Row[Any], purpose: Any, proposer: str) -> CampaignS
 
 
 def close_cycle(tx: Tx, campaign: str, cycle: int, advice: Sealed) -> None:
-    """Close a cycle with the scientist's advice; a closed one stays as it was."""
+    """Close a cycle with the scientist's advice; a closed one stays as it was.
+
+    A cycle whose every job was refused by every robot that could do it pauses the campaign: the next would
+    fare no better, and a person has to see to the robots or to the campaign file.
+    """
     changed = tx.run(
         update(cycles)
         .where(cycles.c.campaign_id == campaign, cycles.c.number == cycle, cycles.c.closed_at.is_(None))
@@ -207,6 +212,7 @@ def close_cycle(tx: Tx, campaign: str, cycle: int, advice: Sealed) -> None:
         tx.journal(
             "cycle.closed", f"{campaign}/{cycle}", campaign, before="open", after="closed", facts=facts
         )
+        pause_if_refused(tx, campaign, cycle)
 
 
 def is_stopping(tx: Tx, campaign: str) -> bool:
