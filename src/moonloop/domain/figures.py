@@ -7,7 +7,7 @@ from math import ceil, log10
 from moonloop.domain.facts import CampaignFacts, HypothesisFact, JobFact, MeasurementFact
 from moonloop.domain.ids import MeasurementId
 from moonloop.domain.lifecycles import HypothesisState, JobState
-from moonloop.domain.plans import Purpose, Run
+from moonloop.domain.plans import SEARCH, Run
 from moonloop.domain.values import Value
 
 __all__ = ["PLACEHOLDER", "Figure", "figures_of", "spread"]
@@ -15,7 +15,6 @@ __all__ = ["PLACEHOLDER", "Figure", "figures_of", "spread"]
 PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_.]{0,119})\}")
 """A figure's name in braces."""
 
-_ROUTINE = frozenset({Purpose.TEST, Purpose.EXPLORE, Purpose.PICK})
 _VERDICTS = (HypothesisState.SUPPORTED, HypothesisState.REFUTED, HypothesisState.UNDECIDED)
 
 
@@ -59,7 +58,7 @@ def _outcome(facts: CampaignFacts) -> Named:
     if best is None:
         return
     key, value = best
-    runs = [(run, job) for run, job in _runs(facts) if run.candidate.key == key and run.purpose in _ROUTINE]
+    runs = [(run, job) for run, job in _runs(facts) if run.candidate.key == key and run.purpose in SEARCH]
     sources = tuple(fact.id for _, job in runs for fact in job.measurements if fact.name == objective.name)
     text = _of_objective(facts, value)
     yield "best.value", Figure(text=text, meaning="the best routine value", measurements=sources)

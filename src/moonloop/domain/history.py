@@ -7,7 +7,7 @@ from pydantic import Field
 
 from moonloop.domain.claims import Evidence, Hypothesis
 from moonloop.domain.ids import AttemptId, CampaignId, JobId, MeasurementId
-from moonloop.domain.plans import Expectation, Purpose, Suggested, TestArm
+from moonloop.domain.plans import SEARCH, Expectation, Purpose, Suggested, TestArm
 from moonloop.domain.proposals import Proposal
 from moonloop.domain.space import Candidate
 from moonloop.domain.trust import ClaimScore
@@ -54,6 +54,20 @@ class History(Value):
     """What the agents have decided in this cycle."""
     record: tuple[ClaimScore, ...] = ()
     """Every verdict so far on a claim of an agent or of the algorithm, over all campaigns of this ledger."""
+
+    @property
+    def searched(self) -> tuple[Observation, ...]:
+        """The settled runs of the search."""
+        return tuple(seen for seen in self.observations if seen.purpose in SEARCH)
+
+    @property
+    def measured(self) -> tuple[tuple[Observation, float], ...]:
+        """The measured runs of the search, each with its value in the objective's unit."""
+        return tuple(
+            (seen, seen.value)
+            for seen in self.searched
+            if seen.outcome == "measured" and seen.value is not None
+        )
 
 
 class NextStep(StrEnum):

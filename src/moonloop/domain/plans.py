@@ -13,7 +13,7 @@ from moonloop.domain.space import Candidate
 from moonloop.domain.units import Unit
 from moonloop.domain.values import Scalar, Value
 
-__all__ = ["Expectation", "JobSpec", "Measure", "Plan", "Purpose", "Run", "Suggested", "TestArm"]
+__all__ = ["SEARCH", "Expectation", "JobSpec", "Measure", "Plan", "Purpose", "Run", "Suggested", "TestArm"]
 
 
 class Purpose(StrEnum):
@@ -35,6 +35,10 @@ class Purpose(StrEnum):
         """The budget line that counts it."""
         own = {Purpose.CONFIRMATION: Line.CONFIRMATION, Purpose.REFERENCE: Line.REFERENCE}
         return own.get(self, Line.EXPERIMENTS)
+
+
+SEARCH = frozenset({Purpose.TEST, Purpose.EXPLORE, Purpose.PICK})
+"""The routine runs, which look for the goal; reference and confirmation runs answer other questions."""
 
 
 class Expectation(Value):

@@ -6,10 +6,10 @@ import numpy as np
 
 from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.history import Advice, History, NextStep
-from moonloop.scientist.position import Position, batches, locate
+from moonloop.scientist.position import batches, locate
 from moonloop.scientist.testing import START
 from moonloop.scientist.winners import Winner, checks_left, confirmed, meets_target, rank
-from moonloop.tools.design import improvements
+from moonloop.tools.design import Position, improvements
 
 __all__ = ["advise"]
 

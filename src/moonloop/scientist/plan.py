@@ -11,12 +11,12 @@ from moonloop.domain.history import History
 from moonloop.domain.plans import Purpose
 from moonloop.domain.space import Candidate
 from moonloop.scientist.batch import Draft, PlannedBatch, assemble
-from moonloop.scientist.position import Position, batches, locate, searched
+from moonloop.scientist.position import batches, locate
 from moonloop.scientist.suggestions import with_suggestions
 from moonloop.scientist.testing import START, draft_tests, open_claims
 from moonloop.scientist.winners import draft_confirmations
 from moonloop.tools.chemistry import canonical_smiles
-from moonloop.tools.design import choose, fill, incumbent
+from moonloop.tools.design import Position, choose, fill, incumbent
 from moonloop.tools.spaces import setting_key
 
 __all__ = ["plan_confirmation", "plan_search"]
@@ -35,7 +35,7 @@ def plan_search(spec: CampaignSpec, history: History) -> PlannedBatch:
     """
     room = min(spec.design.batch_size, history.experiments_left)
     if room == 0:
-        spent = len(searched(history))
+        spent = len(history.searched)
         raise BudgetSpent(line="experiments", asked=1, spent=spent, reserved=0, limit=spec.budget.experiments)
     position = locate(spec, history)
     tests = draft_tests(spec, history, position, room)

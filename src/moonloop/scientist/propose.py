@@ -12,10 +12,10 @@ from moonloop.domain.history import History
 from moonloop.domain.ids import hypothesis_id
 from moonloop.domain.trust import ALGORITHM
 from moonloop.scientist.hearing import agents_claim, contrast_of, contrasts_claimed
-from moonloop.scientist.position import Position, batches, locate
+from moonloop.scientist.position import batches, locate
 from moonloop.scientist.testing import START, open_claims
 from moonloop.tools.arrays import IntArray
-from moonloop.tools.design import Belief, Surrogate, expected_error, paired_belief
+from moonloop.tools.design import Belief, Position, Surrogate, expected_error, paired_belief
 from moonloop.tools.spaces import Contrast, Pair
 
 __all__ = ["propose"]

@@ -24,7 +24,7 @@ from moonloop.domain.trust import (
     shares,
 )
 from moonloop.scientist.batch import Draft
-from moonloop.scientist.position import Position
+from moonloop.tools.design import Position
 
 __all__ = ["with_suggestions"]
 

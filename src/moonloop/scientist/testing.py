@@ -10,7 +10,8 @@ from moonloop.domain.plans import Purpose, TestArm
 from moonloop.domain.trust import history_standings
 from moonloop.scientist.batch import Draft
 from moonloop.scientist.judge import decided, next_blocks
-from moonloop.scientist.position import Position, batches, locate, searched
+from moonloop.scientist.position import batches, locate
+from moonloop.tools.design import Position
 from moonloop.tools.inference import threshold
 from moonloop.tools.spaces import Contrast
 
@@ -84,7 +85,7 @@ def _testable(history: History, claim: Hypothesis) -> bool:
         return True
     through = stated.trained_through
     return history.cycle > through and any(
-        seen.cycle <= through and seen.outcome == "measured" for seen in searched(history)
+        seen.cycle <= through and seen.outcome == "measured" for seen in history.searched
     )
 
 
@@ -171,7 +172,7 @@ def _predicted(
     """Draw settings unseen at registration, and say what the frozen surrogate makes of them."""
     if not blocks:
         return ()
-    seen = frozenset(one.candidate.key for one in searched(history) if one.cycle <= stated.trained_through)
+    seen = frozenset(one.candidate.key for one in history.searched if one.cycle <= stated.trained_through)
     atlas = position.pool.atlas
     drawn = [atlas.draw(derive_seed(claim.seed, block), seen) for block in blocks]
     frozen = locate(spec, history, through=stated.trained_through).expectations(drawn)

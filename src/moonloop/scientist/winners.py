@@ -9,7 +9,8 @@ from moonloop.domain.plans import Purpose
 from moonloop.domain.space import Candidate
 from moonloop.domain.values import Value
 from moonloop.scientist.batch import Draft
-from moonloop.scientist.position import Position, locate, routine_values
+from moonloop.scientist.position import locate, routine_values
+from moonloop.tools.design import Position
 
 __all__ = [
     "Check",

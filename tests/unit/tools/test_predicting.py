@@ -3,9 +3,10 @@
 import pytest
 
 from moonloop.domain.errors import InvalidInput
-from moonloop.scientist.position import locate
+from moonloop.domain.plans import Purpose
 from moonloop.tools.asking import Snapshot
 from moonloop.tools.asking.arguments import Asked, Best, Level, Predict
+from moonloop.tools.design import fit_surrogate
 from moonloop.tools.predicting import best, predict
 from moonloop.tools.spaces import pool_for
 from support.seen import history_of, molecule_spec, observed, setting_spec
@@ -20,12 +21,22 @@ def setting_asked(solvent: str, temperature: str) -> Asked:
 
 
 def test_a_prediction_is_the_surrogates() -> None:
-    """What is predicted is what the scientist's own surrogate expects."""
-    (found,) = predict(Predict(candidates=[setting_asked("dmf", "40.0")]), _SNAPSHOT).predictions
-    position = locate(setting_spec(), history_of())
-    (expected,) = position.expectations([position.pool.candidates[position.pool.index[found.candidate]]])
-    assert expected is not None
-    assert (expected.mean, expected.sd) == pytest.approx((found.mean, found.sd), rel=1e-4)
+    """What is predicted is what a surrogate expects that is fitted to the measured runs of the search."""
+    confirmed = observed(99, 1.0, pool_for(setting_spec()).candidates[0], purpose=Purpose.CONFIRMATION)
+    history = history_of((*history_of().observations, confirmed))
+    snapshot = Snapshot(spec=setting_spec(), history=history)
+    (found,) = predict(Predict(candidates=[setting_asked("dmf", "40.0")]), snapshot).predictions
+    pool = pool_for(setting_spec())
+    values = [
+        (pool.index[one.candidate.key], one.value)
+        for one in history_of().observations
+        if one.value is not None
+    ]
+    surrogate = fit_surrogate(pool.features, values, setting_spec().objective.width)
+    assert surrogate is not None
+    means, sds = surrogate.predict(slice(None))
+    place = pool.index[found.candidate]
+    assert (means[place], sds[place]) == pytest.approx((found.mean, found.sd), rel=1e-5)
     assert found.measured is None
 
 

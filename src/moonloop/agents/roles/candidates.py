@@ -9,15 +9,12 @@ from moonloop.agents.roles.fences import shortened
 from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.errors import AnswerRefused
 from moonloop.domain.history import History
-from moonloop.domain.plans import Purpose
 from moonloop.domain.space import Candidate
 from moonloop.tools.asking.arguments import Asked, Level
 from moonloop.tools.predicting.naming import found_in
 from moonloop.tools.spaces import Pool, pool_for
 
 __all__ = ["resolve_candidate"]
-
-_SEARCH = frozenset({Purpose.TEST, Purpose.EXPLORE, Purpose.PICK})
 
 
 def resolve_candidate(
@@ -44,8 +41,7 @@ def resolve_candidate(
 
 def _tried(history: History) -> frozenset[str]:
     """Return the keys of the candidates that were run for the search."""
-    seen = (one for one in history.observations if one.purpose in _SEARCH and one.outcome != "cancelled")
-    return frozenset(one.candidate.key for one in seen)
+    return frozenset(one.candidate.key for one in history.searched if one.outcome != "cancelled")
 
 
 def _is_in_space(pool: Pool, candidate: Candidate) -> bool:

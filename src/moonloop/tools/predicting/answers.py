@@ -1,21 +1,37 @@
 """What the designer's tools answer."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 
+from moonloop.domain.campaigns import CampaignSpec
+from moonloop.domain.errors import ToolRefused
+from moonloop.domain.history import Observation
 from moonloop.domain.ids import MeasurementId
 from moonloop.domain.values import Value
-from moonloop.tools.arrays import FloatArray, IntArray
 from moonloop.tools.asking.arguments import Best, Predict
 from moonloop.tools.asking.offer import Snapshot
-from moonloop.tools.design import Surrogate, improvements
+from moonloop.tools.design import Position, improvements, position_after
 from moonloop.tools.predicting.naming import found_in
-from moonloop.tools.predicting.standing import Standpoint, standpoint
 
 __all__ = ["best", "predict"]
 
 _NAMED = 4
+
+
+Runs = list[tuple[Observation, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standpoint:
+    """What the answers are made of."""
+
+    spec: CampaignSpec
+    position: Position
+    runs: Mapping[str, Runs]
+    """The measured runs of the search, by the candidate's key."""
 
 
 class Predicted(Value):
@@ -52,80 +68,87 @@ class Ranked(Value):
 
 def predict(asked: Predict, snapshot: Snapshot) -> Predictions:
     """Predict candidates; raise `InvalidInput` for one that is not in the space."""
-    here = standpoint(snapshot)
-    wanted = [found_in(here.spec, here.pool, one) for one in asked.candidates]
-    pool = here.pool.extended(wanted)
-    places = pool.rows(wanted)
-    told = (
-        _told(here.surrogate, pool.features.matrix[places])
-        if here.surrogate
-        else [(None, None)] * len(wanted)
-    )
+    here = _standpoint(snapshot)
+    wanted = [found_in(here.spec, here.position.pool, one) for one in asked.candidates]
+    wider = here.position.extended(wanted)
     return Predictions(
         unit=here.spec.objective.unit,
         better=here.spec.objective.direction,
-        predictions=tuple(
-            _predicted(here, candidate.key, mean, sd, within=bool(pool.feasible[place]))
-            for candidate, (mean, sd), place in zip(wanted, told, places, strict=True)
-        ),
+        predictions=_all(here, wider, wider.pool.rows(wanted).tolist()),
     )
 
 
 def best(asked: Best, snapshot: Snapshot) -> Ranked:
     """List the best measured candidates, and the most promising open ones."""
-    here = standpoint(snapshot)
-    sign = here.spec.objective.sign
-    surrogate = here.surrogate
-    measured: IntArray = surrogate.places if surrogate else np.asarray([], dtype=np.int64)
-    measured = measured[here.feasible[measured]]
-    order = sorted(measured.tolist(), key=lambda place: -sign * _mean_of(here, place))[: asked.limit]
-    open_places = here.open
-    if surrogate is not None and len(open_places):
-        gain = improvements(surrogate, open_places, here.feasible, sign)
-        promising = [int(open_places[rank]) for rank in np.argsort(-gain, kind="stable")[: asked.limit]]
-    else:
-        promising = []
+    here = _standpoint(snapshot)
+    measured, promising = _measured(here)[: asked.limit], _promising(here)[: asked.limit]
     return Ranked(
         unit=here.spec.objective.unit,
         better=here.spec.objective.direction,
-        measured=_all(here, order),
-        promising=_all(here, promising),
+        measured=_all(here, here.position, measured),
+        promising=_all(here, here.position, promising),
     )
 
 
-def _all(here: Standpoint, places: list[int]) -> tuple[Predicted, ...]:
-    if here.surrogate is None or not places:
-        return ()
-    told = _told(here.surrogate, here.pool.features.matrix[np.asarray(places, dtype=np.int64)])
+def _standpoint(snapshot: Snapshot) -> _Standpoint:
+    if snapshot.spec is None or snapshot.history is None:
+        raise ToolRefused(tool="designer", why="no campaign is open here")
+    runs: dict[str, Runs] = {}
+    for seen, value in snapshot.history.measured:
+        runs.setdefault(seen.candidate.key, []).append((seen, value))
+    return _Standpoint(snapshot.spec, position_after(snapshot.spec, snapshot.history), runs)
+
+
+def _measured(here: _Standpoint) -> list[int]:
+    """Return the places of the measured candidates within the constraints, the best first."""
+    surrogate, pool = here.position.surrogate, here.position.pool
+    if surrogate is None:
+        return []
+    known: list[int] = surrogate.places[pool.feasible[surrogate.places]].tolist()
+    sign = here.spec.objective.sign
+    return sorted(known, key=lambda place: -sign * _mean_of(here, pool.candidates[place].key))
+
+
+def _promising(here: _Standpoint) -> list[int]:
+    """Return the places of the open candidates, the largest expected improvement first."""
+    surrogate, places = here.position.surrogate, here.position.open
+    if surrogate is None or not len(places):
+        return []
+    gain = improvements(surrogate, places, here.position.pool.feasible, here.spec.objective.sign)
+    return places[np.argsort(-gain, kind="stable")].tolist()
+
+
+def _all(here: _Standpoint, position: Position, places: list[int]) -> tuple[Predicted, ...]:
+    pool = position.pool
     return tuple(
-        _predicted(here, here.pool.candidates[place].key, mean, sd, within=True)
-        for place, (mean, sd) in zip(places, told, strict=True)
+        _predicted(here, pool.candidates[place].key, mean, sd, within=bool(pool.feasible[place]))
+        for place, (mean, sd) in zip(places, _told(position, places), strict=True)
     )
 
 
-def _told(surrogate: Surrogate, rows: FloatArray) -> list[tuple[float | None, float | None]]:
-    means, sds = surrogate.predict_features(rows)
+def _told(position: Position, places: list[int]) -> list[tuple[float | None, float | None]]:
+    if position.surrogate is None or not places:
+        return [(None, None)] * len(places)
+    means, sds = position.surrogate.predict(np.asarray(places, dtype=np.int64))
     return [(_short(float(mean)), _short(float(sd))) for mean, sd in zip(means, sds, strict=True)]
 
 
 def _predicted(
-    here: Standpoint, key: str, mean: float | None, sd: float | None, *, within: bool
+    here: _Standpoint, key: str, mean: float | None, sd: float | None, *, within: bool
 ) -> Predicted:
-    of_it = [one for one in here.seen if one.candidate.key == key]
-    values = [one.value for one in of_it if one.value is not None]
+    runs = here.runs.get(key, [])
     return Predicted(
         candidate=key,
         mean=mean,
         sd=sd,
         within_constraints=within,
-        measured=_short(fmean(values)) if values else None,
-        measurements=tuple(one.measurement_id for one in of_it if one.measurement_id)[:_NAMED],
+        measured=_short(_mean_of(here, key)) if runs else None,
+        measurements=tuple(one.measurement_id for one, _ in runs if one.measurement_id)[:_NAMED],
     )
 
 
-def _mean_of(here: Standpoint, place: int) -> float:
-    key = here.pool.candidates[place].key
-    return fmean(one.value for one in here.seen if one.candidate.key == key and one.value is not None)
+def _mean_of(here: _Standpoint, key: str) -> float:
+    return fmean(value for _, value in here.runs[key])
 
 
 def _short(value: float) -> float:

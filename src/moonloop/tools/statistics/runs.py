@@ -2,7 +2,6 @@
 
 from moonloop.domain.errors import InvalidInput, ToolRefused
 from moonloop.domain.history import Observation
-from moonloop.domain.plans import Purpose
 from moonloop.domain.space import RGroupSpace
 from moonloop.domain.values import Scalar
 from moonloop.tools.asking.offer import Snapshot
@@ -14,19 +13,12 @@ EXPLORATORY = (
     "asked, so this is no verdict. Only a registered claim is tested."
 )
 
-_SEARCH = frozenset({Purpose.TEST, Purpose.EXPLORE, Purpose.PICK})
-"""Reference and confirmation runs answer other questions."""
-
 
 def measured_runs(snapshot: Snapshot) -> list[tuple[Observation, float]]:
     """Return the measured runs of the search with their values, in the order of planning."""
     if snapshot.history is None:
         raise ToolRefused(tool="statistics", why="no campaign is open here")
-    return [
-        (seen, seen.value)
-        for seen in snapshot.history.observations
-        if seen.purpose in _SEARCH and seen.outcome == "measured" and seen.value is not None
-    ]
+    return list(snapshot.history.measured)
 
 
 def factor_names(snapshot: Snapshot) -> list[str]:
