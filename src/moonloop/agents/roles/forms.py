@@ -1,18 +1,18 @@
-"""Forms: what a model must answer, as JSON Schema and as a value; and the sieve that its items go through.
+"""Forms: what a model must answer, as a value; and the sieve that its items go through.
 
-The schema keeps to what every structured-output backend honours: objects with all fields required and no
+A form's schema keeps to what every structured-output backend honours: objects with all fields required and no
 others, bounded strings and arrays, numbers, integers, booleans, enumerations. Ranges and everything that
 takes knowledge of the campaign are checked afterwards, item by item, whatever the endpoint promised.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, TypeVar, cast
+from collections.abc import Callable, Iterable
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from moonloop.domain.errors import AnswerRefused, InvalidInput, SpaceImpossible
 
-__all__ = ["Form", "Long", "Short", "Sieve", "filled", "schema_of", "within"]
+__all__ = ["Form", "Long", "Short", "Sieve", "filled", "within"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -33,32 +33,6 @@ class Form(BaseModel):
     """A form as a model fills it: strict, without defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-def schema_of(form: type[Form]) -> Mapping[str, Any]:
-    """Return the JSON Schema of a form, without references and titles."""
-    whole = form.model_json_schema()
-    return cast("Mapping[str, Any]", _inlined(whole, whole.get("$defs", {})))
-
-
-def _inlined(node: Any, defined: Mapping[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_inlined(one, defined) for one in cast("list[Any]", node)]
-    if not isinstance(node, dict):
-        return node
-    given = cast("dict[str, Any]", node)
-    if "$ref" in given:
-        return _inlined(defined[given["$ref"].rpartition("/")[2]], defined)
-    if "properties" in given:
-        fields = {name: _inlined(field, defined) for name, field in given["properties"].items()}
-        return {
-            "type": "object",
-            "properties": fields,
-            "required": list(fields),
-            "additionalProperties": False,
-        }
-    dropped = {"title", "$defs", "description"}
-    return {key: _inlined(value, defined) for key, value in given.items() if key not in dropped}
 
 
 def filled(form: type[Filled], text: str) -> Filled:

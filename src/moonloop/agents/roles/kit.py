@@ -9,11 +9,12 @@ from typing import Any, Protocol
 from moonloop.agents.ports import Context, ToolSpec
 from moonloop.agents.roles import advisor, analyst, critic, proposer, reporter
 from moonloop.agents.roles.fences import shortened, unarmed
-from moonloop.agents.roles.forms import Form, schema_of
+from moonloop.agents.roles.forms import Form
 from moonloop.domain.agents import Role, Versions
 from moonloop.domain.canonical import canonical_json, digest
 from moonloop.domain.errors import AnswerRefused
 from moonloop.domain.proposals import Decision
+from moonloop.tools.asking import strict_schema
 
 __all__ = ["KITS", "Prompt", "RoleKit", "versions"]
 
@@ -90,7 +91,7 @@ def _kit(
     brief: Callable[[Context], str],
     reader: Read,
 ) -> RoleKit:
-    schema = schema_of(form)
+    schema = strict_schema(form, described=False)
     sha256 = digest(canonical_json(schema))
     return RoleKit(role, _prompt(role), form, schema, sha256, is_due, brief, reader)
 
