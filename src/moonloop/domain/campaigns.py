@@ -11,7 +11,7 @@ from moonloop.domain.budgets import BudgetSpec, Costs
 from moonloop.domain.claims import Effect, Prediction, ProposedClaim
 from moonloop.domain.ids import Name, Sha256
 from moonloop.domain.robots import Interval, ProtocolName, RobotKind
-from moonloop.domain.space import FactorSpace, RGroupSpace, Space
+from moonloop.domain.space import FactorSpace, RGroupSpace, Space, levels_by_factor
 from moonloop.domain.trust import ALGORITHM
 from moonloop.domain.units import Duration, Unit
 from moonloop.domain.values import Scalar, Value
@@ -389,7 +389,7 @@ def _borrowed(proposer: str) -> str:
 
 
 def _check_levels(claim: Effect, space: Space, where: str) -> None:
-    levels = _levels_by_factor(space)
+    levels = levels_by_factor(space)
     if claim.factor not in levels:
         raise ValueError(f"{where}.claim.factor: {claim.factor} is none of {', '.join(levels)}")
     for field in ("level_a", "level_b"):
@@ -397,12 +397,3 @@ def _check_levels(claim: Effect, space: Space, where: str) -> None:
         if level not in levels[claim.factor]:
             known = ", ".join(str(known) for known in levels[claim.factor])
             raise ValueError(f"{where}.claim.{field}: {level!r} is no level of {claim.factor}: {known}")
-
-
-def _levels_by_factor(space: Space) -> dict[str, tuple[Scalar, ...]]:
-    if isinstance(space, RGroupSpace):
-        return {
-            "scaffold": tuple(scaffold.name for scaffold in space.scaffolds),
-            "substituent": tuple(substituent.name for substituent in space.substituents),
-        }
-    return {factor.name: tuple(factor.levels) for factor in space.factors}

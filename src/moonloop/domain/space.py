@@ -25,6 +25,7 @@ __all__ = [
     "Space",
     "SpaceConstraint",
     "Substituent",
+    "levels_by_factor",
 ]
 
 _ATTACHMENT = re.compile(r"\[\*:(\d+)\]")
@@ -238,6 +239,16 @@ class RGroupSpace(Value):
 
 
 Space = Annotated[RGroupSpace | FactorSpace | CandidateTable, Field(discriminator="kind")]
+
+
+def levels_by_factor(space: Space) -> Mapping[str, tuple[Scalar, ...]]:
+    """Return the factors that claims and advice may be about, each with its levels."""
+    if isinstance(space, RGroupSpace):
+        return {
+            "scaffold": tuple(scaffold.name for scaffold in space.scaffolds),
+            "substituent": tuple(substituent.name for substituent in space.substituents),
+        }
+    return {factor.name: tuple(factor.levels) for factor in space.factors}
 
 
 def _distinct(names: list[str], what: str) -> None:

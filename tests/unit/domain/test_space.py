@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from moonloop.domain.space import ContinuousFactor, Scaffold, Space
+from moonloop.domain.space import ContinuousFactor, Scaffold, Space, levels_by_factor
 
 SPACE: TypeAdapter[Any] = TypeAdapter(Space)
 SOLVENT = {"kind": "categorical", "name": "solvent", "levels": ["water", "ethanol"]}
@@ -140,3 +140,16 @@ def test_the_locants_of_a_scaffold_are_in_the_chemists_order(locants: list[int])
     scaffold = Scaffold(name="ring", smiles="C" + "".join(f"C([*:{locant}])" for locant in locants))
 
     assert scaffold.positions == tuple(str(locant) for locant in sorted(locants))
+
+
+def test_claims_about_molecules_have_two_factors() -> None:
+    """A claim is about scaffolds, or about substituents at any one position."""
+    space = SPACE.validate_python(_r_groups())
+    expected = {"scaffold": ("benzoquinone",), "substituent": ("H", "CH3")}
+    assert expected == levels_by_factor(space)
+
+
+def test_claims_about_settings_have_the_factors_of_the_space() -> None:
+    """Names and numbers, in the order of the file."""
+    found = levels_by_factor(SPACE.validate_python(_factors(SOLVENT, HEAT)))
+    assert [("solvent", ("water", "ethanol")), ("heat", (20.0, 40.0))] == list(found.items())

@@ -5,21 +5,14 @@ from collections.abc import Mapping
 
 from moonloop.agents.roles.fences import shortened
 from moonloop.domain.errors import AnswerRefused
-from moonloop.domain.space import CategoricalFactor, Factor, RGroupSpace, Space
+from moonloop.domain.space import Space, levels_by_factor
 from moonloop.domain.values import Scalar
 
-__all__ = ["as_written", "factor_names", "resolve_level", "shown"]
+__all__ = ["as_written", "resolve_level", "shown"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,15}\.?\d{0,15}|\.\d{1,15})(?:[eE][+-]?\d{1,3})?")
 _LISTED = 24
 """Levels that a refusal lists."""
-
-
-def factor_names(space: Space) -> tuple[str, ...]:
-    """Return the factors that claims and advice may be about."""
-    if isinstance(space, RGroupSpace):
-        return ("scaffold", "substituent")
-    return tuple(factor.name for factor in space.factors)
 
 
 def resolve_level(space: Space, factor: str, written: str) -> Scalar:
@@ -28,15 +21,13 @@ def resolve_level(space: Space, factor: str, written: str) -> Scalar:
     Raises:
         AnswerRefused: when there is no such factor or level, naming those that there are.
     """
-    if factor not in factor_names(space):
-        raise AnswerRefused(why=f"{_echo(factor)} is no factor; there are: {', '.join(factor_names(space))}")
-    if isinstance(space, RGroupSpace):
-        parts = space.scaffolds if factor == "scaffold" else space.substituents
-        return _named(factor, tuple(part.name for part in parts), written)
-    known = next(one for one in space.factors if one.name == factor)
-    if isinstance(known, CategoricalFactor):
-        return _named(factor, known.levels, written)
-    return _numeric(known, written)
+    known = levels_by_factor(space)
+    if factor not in known:
+        raise AnswerRefused(why=f"{_echo(factor)} is no factor; there are: {', '.join(known)}")
+    numbers = tuple(level for level in known[factor] if isinstance(level, float))
+    if numbers:
+        return _numeric(factor, numbers, written)
+    return _named(factor, tuple(map(str, known[factor])), written)
 
 
 def shown(level: Scalar) -> str:
@@ -55,12 +46,11 @@ def _named(factor: str, levels: tuple[str, ...], written: str) -> str:
     return written
 
 
-def _numeric(factor: Factor, written: str) -> float:
-    levels = tuple(float(level) for level in factor.levels)
+def _numeric(factor: str, levels: tuple[float, ...], written: str) -> float:
     number = float(written) if _NUMBER.fullmatch(written.strip()) else None
     found = None if number is None else min(levels, key=lambda level: abs(level - number))
     if number is None or found is None or abs(found - number) > 1e-9 * max(1.0, abs(found)):
-        raise _no_level(factor.name, tuple(shown(level) for level in levels), written)
+        raise _no_level(factor, tuple(shown(level) for level in levels), written)
     return found
 
 
