@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from moonloop.agents.ports import Context
 from moonloop.domain.agents import Role, ToolRequest
-from moonloop.domain.campaigns import CampaignSpec, Document
+from moonloop.domain.campaigns import CampaignSpec
+from moonloop.domain.documents import Document
 from moonloop.domain.history import History
 from support.seen import claimed, context_of, history_of, molecule_spec, observed, setting, setting_spec
 

@@ -9,7 +9,9 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from moonloop.domain.agents import AgentLimits, Role
 from moonloop.domain.budgets import BudgetSpec, Costs
 from moonloop.domain.claims import Effect, Prediction, ProposedClaim
-from moonloop.domain.ids import Name, Sha256
+from moonloop.domain.documents import Document
+from moonloop.domain.ids import Name
+from moonloop.domain.limits import GoalConstraint
 from moonloop.domain.robots import Interval, ProtocolName, RobotKind
 from moonloop.domain.space import FactorSpace, RGroupSpace, Space, levels_by_factor
 from moonloop.domain.trust import ALGORITHM
@@ -20,11 +22,8 @@ __all__ = [
     "CampaignSpec",
     "Confirmation",
     "ConfirmationRun",
-    "DescriptorLimit",
     "DesignRules",
     "Direction",
-    "Document",
-    "GoalConstraint",
     "Objective",
     "OnLost",
     "Protocol",
@@ -33,7 +32,6 @@ __all__ = [
     "ReviewRules",
     "ScientistRules",
     "StopRules",
-    "SubstructureLimit",
 ]
 
 _NOTABLE = 0.01 * (1.0 - 1e-9)
@@ -85,47 +83,6 @@ class Objective(Value):
     def least_delta(self) -> float:
         """The smallest effect of interest that an agent may choose: a smaller one makes a test of signs."""
         return _NOTABLE * self.width
-
-
-class SubstructureLimit(Value):
-    """A candidate may contain a substructure only so many times."""
-
-    kind: Literal["substructure"] = "substructure"
-    name: Name
-    """What people call it."""
-    smarts: Annotated[str, Field(min_length=1)]
-    """The substructure, as SMARTS."""
-    at_most: Annotated[int, Field(ge=0)] = 0
-    """How many matches a candidate may have."""
-    why: str = ""
-    """The reason, for the report."""
-
-
-class DescriptorLimit(Value):
-    """A computed property of the molecule must lie within bounds."""
-
-    kind: Literal["descriptor"] = "descriptor"
-    name: Name
-    """What people call it."""
-    descriptor: Literal[
-        "esol_log_s", "log_p", "molecular_weight", "tpsa", "h_bond_donors", "h_bond_acceptors"
-    ]
-    """The property, computed with RDKit; `esol_log_s` is log10 of the solubility in mol/L."""
-    at_least: float | None = None
-    """The lowest value allowed."""
-    at_most: float | None = None
-    """The highest value allowed."""
-    why: str = ""
-    """The reason, for the report."""
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("give at_least, at_most or both")
-        return self
-
-
-GoalConstraint = Annotated[SubstructureLimit | DescriptorLimit, Field(discriminator="kind")]
 
 
 class Protocol(Value):
@@ -195,17 +152,6 @@ class ScientistRules(Value):
     """Bound on the expected share of wrong verdicts."""
     claims_at_most: Annotated[int, Field(ge=0, le=8)] = 3
     """Registered claims in all, those of the file among them."""
-
-
-class Document(Value):
-    """A text that the campaign brings for its agents to read; its bytes are an artifact."""
-
-    name: Name
-    """What it is cited as."""
-    sha256: Sha256
-    """Of its bytes; in a file on disk give `path` instead, and the CLI brings the bytes."""
-    media_type: Literal["application/pdf", "text/plain", "text/markdown", "application/x-bibtex"]
-    """What the bytes are."""
 
 
 class DesignRules(Value):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import fmean, stdev
 
-from moonloop.domain.campaigns import ConfirmationRun, GoalConstraint
+from moonloop.domain.campaigns import ConfirmationRun
 from moonloop.domain.errors import MoonloopError
 from moonloop.domain.lifecycles import CampaignState, JobState
+from moonloop.domain.limits import GoalConstraint
 from moonloop.domain.plans import Purpose
 from moonloop.domain.space import Candidate
 from moonloop.report.records import Reading, Result, RunRecord

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from moonloop.domain.campaigns import DescriptorLimit, GoalConstraint, SubstructureLimit
+from moonloop.domain.limits import DescriptorLimit, GoalConstraint, SubstructureLimit
 from moonloop.report.canvas import Canvas, draw
 from moonloop.report.charts import axis, point_title
 from moonloop.report.findings import Finding, Findings, Standing

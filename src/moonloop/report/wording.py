@@ -1,7 +1,8 @@
 """Goals, spaces, candidates, constraints and claims in words."""
 
-from moonloop.domain.campaigns import CampaignSpec, DescriptorLimit, GoalConstraint, Objective
+from moonloop.domain.campaigns import CampaignSpec, Objective
 from moonloop.domain.claims import Claim, Effect
+from moonloop.domain.limits import DescriptorLimit, GoalConstraint
 from moonloop.domain.plans import Purpose
 from moonloop.domain.reviews import DeciderKind
 from moonloop.domain.space import Candidate, CandidateTable, FactorSpace, RGroupSpace, Space

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from moonloop.domain.campaigns import CampaignSpec, Document
+from moonloop.domain.campaigns import CampaignSpec
+from moonloop.domain.documents import Document
 from moonloop.domain.errors import ArtifactMismatch, InvalidInput, NotFound
 from moonloop.domain.messages import ArtifactStored
 from moonloop.domain.results import ArtifactRef

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonloop.domain.campaigns import DescriptorLimit, SubstructureLimit
 from moonloop.domain.errors import InvalidInput
+from moonloop.domain.limits import DescriptorLimit, SubstructureLimit
 from moonloop.tools.chemistry import (
     DESCRIPTOR_NAMES,
     assemble,

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonloop.domain.campaigns import Document
+from moonloop.domain.documents import Document
 from moonloop.domain.errors import InvalidInput, TooLarge, ToolRefused
 from moonloop.tools.asking import Snapshot
 from moonloop.tools.asking.arguments import Literature, Online, Read

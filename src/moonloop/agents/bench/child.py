@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from pydantic import TypeAdapter
 
 from moonloop.agents.bench.confinement import confine
-from moonloop.domain.campaigns import Document
+from moonloop.domain.documents import Document
 from moonloop.domain.errors import MoonloopError
 from moonloop.tools.answering import answer
 from moonloop.tools.asking import Snapshot

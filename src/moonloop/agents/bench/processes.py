@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from moonloop.agents.bench.calls import Call
-from moonloop.domain.campaigns import Document
+from moonloop.domain.documents import Document
 from moonloop.domain.errors import ToolRefused, revive
 
 __all__ = ["Processes"]

@@ -9,7 +9,8 @@ from threading import Event
 from typing import Any, TypeVar
 
 from moonloop.agents.bench.processes import Processes
-from moonloop.domain.campaigns import CampaignSpec, Document
+from moonloop.domain.campaigns import CampaignSpec
+from moonloop.domain.documents import Document
 from moonloop.domain.errors import MoonloopError
 from moonloop.tools.literature import LARGEST, Extracted, build_index, index_key
 

@@ -9,9 +9,10 @@ from typing import Any
 from moonloop.agents.ports import Context
 from moonloop.agents.roles.fences import fenced, shortened
 from moonloop.agents.roles.levels import as_written, shown
-from moonloop.domain.campaigns import CampaignSpec, SubstructureLimit
+from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.claims import Claim, Effect, Hypothesis
 from moonloop.domain.history import History, Observation
+from moonloop.domain.limits import SubstructureLimit
 from moonloop.domain.space import (
     CandidateTable,
     ContinuousFactor,

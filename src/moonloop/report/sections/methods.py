@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import moonloop
-from moonloop.domain.campaigns import CampaignSpec, DescriptorLimit, GoalConstraint, Protocol
+from moonloop.domain.campaigns import CampaignSpec, Protocol
+from moonloop.domain.limits import DescriptorLimit, GoalConstraint
 from moonloop.report.blocks import (
     Block,
     Bullets,

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from moonloop.domain.campaigns import SubstructureLimit
 from moonloop.domain.errors import MoonloopError
 from moonloop.domain.lifecycles import JobState
+from moonloop.domain.limits import SubstructureLimit
 from moonloop.report.blocks import (
     Block,
     Card,

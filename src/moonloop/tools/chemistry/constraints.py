@@ -1,6 +1,6 @@
 """Goal constraints of molecules: the figure that is limited, and whether it is within the limit."""
 
-from moonloop.domain.campaigns import GoalConstraint, SubstructureLimit
+from moonloop.domain.limits import GoalConstraint, SubstructureLimit
 from moonloop.tools.chemistry.descriptors import descriptor
 from moonloop.tools.chemistry.molecules import count_matches, known_molecule
 

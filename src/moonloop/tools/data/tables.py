@@ -3,9 +3,10 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from moonloop.domain.campaigns import CampaignSpec, DescriptorLimit, GoalConstraint
+from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.claims import Effect, Evidence, Hypothesis
 from moonloop.domain.history import History, Observation
+from moonloop.domain.limits import DescriptorLimit, GoalConstraint
 from moonloop.domain.space import CategoricalFactor, ContinuousFactor, RGroupSpace, Space
 from moonloop.domain.values import Scalar
 

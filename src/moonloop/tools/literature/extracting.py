@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, cast
 
-from moonloop.domain.campaigns import Document
+from moonloop.domain.documents import Document
 from moonloop.domain.values import Value
 from moonloop.tools.literature.passages import cleaned
 

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from moonloop.domain.campaigns import Document
+from moonloop.domain.documents import Document
 from moonloop.domain.errors import InvalidInput, TooLarge
 from moonloop.tools.literature.extracting import Extracted, extract
 from moonloop.tools.literature.passages import pieces

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moonloop.domain.campaigns import GoalConstraint
 from moonloop.domain.canonical import derive_seed
 from moonloop.domain.errors import InvalidInput, SpaceImpossible
+from moonloop.domain.limits import GoalConstraint
 from moonloop.domain.space import Candidate, RGroupSpace, Space
 from moonloop.tools.arrays import BoolArray, IntArray
 from moonloop.tools.chemistry import constraint_value, parse_smarts, satisfies

@@ -10,7 +10,8 @@ import pytest
 
 from moonloop.agents.bench.processes import Processes
 from moonloop.agents.bench.shelf import Shelf
-from moonloop.domain.campaigns import CampaignSpec, Document
+from moonloop.domain.campaigns import CampaignSpec
+from moonloop.domain.documents import Document
 from moonloop.domain.errors import NotFound, TooLarge
 from moonloop.tools.asking import Snapshot
 from moonloop.tools.asking.arguments import Literature
