@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from math import ceil, log10
 
 from moonloop.domain.facts import CampaignFacts, HypothesisFact, JobFact, MeasurementFact
 from moonloop.domain.ids import MeasurementId
 from moonloop.domain.lifecycles import HypothesisState, JobState
+from moonloop.domain.numbers import amount, figure, places, plain_amount, with_unit
 from moonloop.domain.plans import SEARCH, Run
+from moonloop.domain.space import level_text
 from moonloop.domain.values import Value
 
 __all__ = ["PLACEHOLDER", "Figure", "figures_of", "spread"]
@@ -33,9 +34,9 @@ def figures_of(facts: CampaignFacts) -> Mapping[str, Figure]:
     """Return the figures of a campaign by name, the telling ones first."""
     found: dict[str, Figure] = {}
     for part in (_outcome, _counts, _verdicts, _spending, _measurements):
-        for name, figure in part(facts):
+        for name, printed in part(facts):
             if PLACEHOLDER.fullmatch(f"{{{name}}}"):
-                found.setdefault(name, figure)
+                found.setdefault(name, printed)
     return found
 
 
@@ -65,8 +66,8 @@ def _outcome(facts: CampaignFacts) -> Named:
     yield "best.candidate", Figure(text=key, meaning="the candidate of it", measurements=sources)
     yield "best.runs", Figure(text=str(len(runs)), meaning="its routine runs", measurements=sources)
     for factor, level in runs[0][0].candidate.settings.items() if runs else ():
-        shown = f"{level:.12g}" if isinstance(level, float) else str(level)
-        yield f"best.setting.{_slug(factor)}", Figure(text=shown, meaning=f"{factor} of the best candidate")
+        name, text = f"best.setting.{_slug(factor)}", level_text(level)
+        yield name, Figure(text=text, meaning=f"{factor} of the best candidate")
 
 
 def _counts(facts: CampaignFacts) -> Named:
@@ -91,7 +92,7 @@ def _verdicts(facts: CampaignFacts) -> Named:
     for fact in facts.hypotheses:
         stem = f"verdict.{fact.hypothesis.id}"
         proposed = fact.hypothesis.proposed.probability
-        yield f"{stem}.probability", Figure(text=f"{proposed:.2g}", meaning="what its proposer gave it")
+        yield f"{stem}.probability", Figure(text=figure(proposed, 2), meaning="what its proposer gave it")
         yield (
             f"{stem}.delta",
             Figure(
@@ -122,9 +123,11 @@ def _evidence(facts: CampaignFacts, fact: HypothesisFact, stem: str) -> Named:
 def _spending(facts: CampaignFacts) -> Named:
     for line in facts.budgets:
         stem = f"budget.{_slug(line.line)}"
-        yield f"{stem}.spent", Figure(text=_amount(line.spent, line.unit), meaning=f"{line.line} spent")
+        spent = with_unit(figure(line.spent, 6), line.unit)
+        yield f"{stem}.spent", Figure(text=spent, meaning=f"{line.line} spent")
         if line.limit is not None:
-            yield f"{stem}.limit", Figure(text=_amount(line.limit, line.unit), meaning=f"{line.line} allowed")
+            limit = with_unit(figure(line.limit, 6), line.unit)
+            yield f"{stem}.limit", Figure(text=limit, meaning=f"{line.line} allowed")
 
 
 def _measurements(facts: CampaignFacts) -> Named:
@@ -155,25 +158,14 @@ def _runs(facts: CampaignFacts) -> Iterator[tuple[Run, JobFact]]:
 def _measured(facts: CampaignFacts, fact: MeasurementFact) -> str:
     objective = facts.spec.objective
     if (fact.name, fact.unit) != (objective.name, objective.unit):
-        return _amount(fact.value, fact.unit)
+        return plain_amount(fact.value, fact.uncertainty, fact.unit)
     return _of_objective(facts, fact.value, fact.uncertainty)
 
 
 def _of_objective(facts: CampaignFacts, value: float, sd: float | None = None) -> str:
     """Write a value of the objective to a thousandth of its declared range."""
-    decimals = min(9, max(0, ceil(3 - log10(facts.spec.objective.width) - 1e-9)))
-    spread_ = "" if sd is None else f" ± {sd:.{decimals}f}"
-    return _with_unit(f"{value + 0.0:.{decimals}f}{spread_}", facts.spec.objective.unit)
-
-
-def _amount(value: float, unit: str) -> str:
-    return _with_unit(f"{value:.6g}", unit)
-
-
-def _with_unit(text: str, unit: str) -> str:
-    text = text.replace("-", "\N{MINUS SIGN}")
-    # A line must not break between a number and its unit.
-    return text if unit == "1" else f"{text}\N{NO-BREAK SPACE}{unit}"
+    objective = facts.spec.objective
+    return amount(value, sd, objective.unit, decimals=places(objective.width))
 
 
 def _slug(name: str) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "Space",
     "SpaceConstraint",
     "Substituent",
+    "level_text",
     "levels_by_factor",
 ]
 
@@ -239,6 +240,11 @@ class RGroupSpace(Value):
 
 
 Space = Annotated[RGroupSpace | FactorSpace | CandidateTable, Field(discriminator="kind")]
+
+
+def level_text(level: Scalar) -> str:
+    """Write a level as the keys of candidates have it, and as models are shown it and are to write it."""
+    return f"{level:.12g}" if isinstance(level, float) else str(level)
 
 
 def levels_by_factor(space: Space) -> Mapping[str, tuple[Scalar, ...]]:

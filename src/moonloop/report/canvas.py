@@ -12,7 +12,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Sheet
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from moonloop.report.numbers import evidence
+from moonloop.domain.numbers import evidence
 from moonloop.report.vector import embed
 
 __all__ = ["Canvas", "Points", "Stroke", "draw", "label"]

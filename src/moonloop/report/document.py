@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import moonloop
 from moonloop.domain.facts import CampaignFacts
+from moonloop.domain.numbers import day
 from moonloop.report.blocks import Block, Code, Document, Gallery, Prose, Section, say
 from moonloop.report.findings import find
-from moonloop.report.numbers import day
 from moonloop.report.records import Reading
 from moonloop.report.sections.agents import agents
 from moonloop.report.sections.appendix import measurements, runs

@@ -16,14 +16,14 @@ from moonloop.domain.facts import (
     PlanFact,
 )
 from moonloop.domain.lifecycles import AttemptState, CampaignState, HypothesisState, JobState
+from moonloop.domain.numbers import amount, places, plain_amount
 from moonloop.domain.plans import Purpose, Run
 from moonloop.domain.results import Quality
 from moonloop.domain.robots import RobotKind
 from moonloop.report.blocks import Code, Inline, Link, Mark, Prose, Words, joined, say
-from moonloop.report.numbers import figure, fixed, places, with_unit
 from moonloop.report.wording import spoken
 
-__all__ = ["SCRIPTED_MARK", "Reading", "Result", "RunRecord", "plain_amount"]
+__all__ = ["SCRIPTED_MARK", "Reading", "Result", "RunRecord"]
 
 SCRIPTED_MARK = Mark(SCRIPTED)
 
@@ -157,11 +157,7 @@ class Reading:
 
     def amount(self, value: float, sd: float | None = None) -> str:
         """Write a value of the objective, with its standard uncertainty."""
-        text = fixed(value, self.decimals)
-        if sd is not None:
-            small = 0 < sd < 10.0**-self.decimals
-            text += f" ± {figure(sd, 2) if small else fixed(sd, self.decimals)}"
-        return with_unit(text, self.objective.unit)
+        return amount(value, sd, self.objective.unit, decimals=self.decimals)
 
     def difference(self, value: float) -> str:
         """Write a difference of values of the objective, with its sign."""
@@ -196,14 +192,6 @@ class Reading:
     def latest(self) -> datetime | None:
         """The last moment that the facts speak of; the report has no clock of its own."""
         return max(_moments(self.facts), default=None)
-
-
-def plain_amount(value: float, sd: float | None, unit: str) -> str:
-    """Write a value with as many digits as its uncertainty bears."""
-    if not sd:
-        return with_unit(figure(value, 5), unit)
-    decimals = places(sd, 0) + 1
-    return with_unit(f"{fixed(value, decimals)} ± {fixed(sd, decimals)}", unit)
 
 
 def _records(facts: CampaignFacts) -> Iterator[RunRecord]:

@@ -3,11 +3,11 @@
 from moonloop.domain.campaigns import CampaignSpec, Objective
 from moonloop.domain.claims import Claim, Effect
 from moonloop.domain.limits import DescriptorLimit, GoalConstraint
+from moonloop.domain.numbers import figure, with_unit
 from moonloop.domain.plans import Purpose
 from moonloop.domain.reviews import DeciderKind
 from moonloop.domain.space import Candidate, CandidateTable, FactorSpace, RGroupSpace, Space
 from moonloop.domain.values import Scalar
-from moonloop.report.numbers import figure, with_unit
 
 __all__ = [
     "DECIDERS",

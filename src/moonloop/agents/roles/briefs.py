@@ -8,7 +8,7 @@ from typing import Any
 
 from moonloop.agents.ports import Context
 from moonloop.agents.roles.fences import fenced, shortened
-from moonloop.agents.roles.levels import as_written, shown
+from moonloop.agents.roles.levels import as_written
 from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.claims import Claim, Effect, Hypothesis
 from moonloop.domain.history import History, Observation
@@ -21,6 +21,7 @@ from moonloop.domain.space import (
     FactorSpace,
     RGroupSpace,
     SpaceConstraint,
+    level_text,
 )
 
 __all__ = ["MOST", "composed", "described_claim", "digest_rows"]
@@ -99,7 +100,7 @@ def described_claim(claim: Claim, statement: str) -> dict[str, Any]:
     """Return a claim as a row."""
     form = {"kind": claim.kind, "statement": shortened(statement, 240)}
     if isinstance(claim, Effect):
-        levels = {"level_a": shown(claim.level_a), "level_b": shown(claim.level_b)}
+        levels = {"level_a": level_text(claim.level_a), "level_b": level_text(claim.level_b)}
         return {**form, "factor": claim.factor, **levels}
     return {**form, "error": claim.error}
 
@@ -148,9 +149,13 @@ def _space(spec: CampaignSpec) -> list[Any]:
 def _factor(factor: Factor) -> dict[str, Any]:
     unit = {} if factor.kind == "categorical" else {"unit": factor.unit}
     if isinstance(factor, ContinuousFactor):
-        steps = {"low": shown(factor.low), "high": shown(factor.high), "step": shown(factor.step)}
+        steps = {
+            "low": level_text(factor.low),
+            "high": level_text(factor.high),
+            "step": level_text(factor.step),
+        }
         return {"factor": factor.name, **unit, **steps}
-    levels = [shown(level) for level in factor.levels[:_LEVELS]]
+    levels = [level_text(level) for level in factor.levels[:_LEVELS]]
     more = {"more_levels": len(factor.levels) - _LEVELS} if len(factor.levels) > _LEVELS else {}
     substances = (
         {"substances": dict(factor.substances)} if factor.kind == "categorical" and factor.substances else {}
@@ -169,7 +174,7 @@ def _left_out(constraint: SpaceConstraint) -> dict[str, Any]:
 
 
 def _table(space: CandidateTable) -> list[Any]:
-    return [{"only_these": len(space.rows)}, *([shown(level) for level in row] for row in space.rows)]
+    return [{"only_these": len(space.rows)}, *([level_text(level) for level in row] for row in space.rows)]
 
 
 def _constraints(spec: CampaignSpec) -> list[Any]:

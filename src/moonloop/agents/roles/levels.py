@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 from moonloop.agents.roles.fences import shortened
 from moonloop.domain.errors import AnswerRefused
-from moonloop.domain.space import Space, levels_by_factor
+from moonloop.domain.space import Space, level_text, levels_by_factor
 from moonloop.domain.values import Scalar
 
-__all__ = ["as_written", "resolve_level", "shown"]
+__all__ = ["as_written", "resolve_level"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,15}\.?\d{0,15}|\.\d{1,15})(?:[eE][+-]?\d{1,3})?")
 _LISTED = 24
@@ -30,14 +30,9 @@ def resolve_level(space: Space, factor: str, written: str) -> Scalar:
     return _named(factor, tuple(map(str, known[factor])), written)
 
 
-def shown(level: Scalar) -> str:
-    """Write a level as models are shown it and are to write it."""
-    return f"{level:.12g}" if isinstance(level, float) else str(level)
-
-
 def as_written(settings: Mapping[str, Scalar]) -> dict[str, str]:
     """Write the settings of a candidate."""
-    return {factor: shown(level) for factor, level in settings.items()}
+    return {factor: level_text(level) for factor, level in settings.items()}
 
 
 def _named(factor: str, levels: tuple[str, ...], written: str) -> str:
@@ -50,7 +45,7 @@ def _numeric(factor: str, levels: tuple[float, ...], written: str) -> float:
     number = float(written) if _NUMBER.fullmatch(written.strip()) else None
     found = None if number is None else min(levels, key=lambda level: abs(level - number))
     if number is None or found is None or abs(found - number) > 1e-9 * max(1.0, abs(found)):
-        raise _no_level(factor, tuple(shown(level) for level in levels), written)
+        raise _no_level(factor, tuple(level_text(level) for level in levels), written)
     return found
 
 

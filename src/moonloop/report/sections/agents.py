@@ -7,6 +7,7 @@ from moonloop.domain.agent_words import ended, model_of, prompt_of
 from moonloop.domain.agents import Role
 from moonloop.domain.facts import AgentFact, CycleFact
 from moonloop.domain.lifecycles import JobState
+from moonloop.domain.numbers import figure, with_unit
 from moonloop.domain.plans import Suggested
 from moonloop.domain.proposals import Findings
 from moonloop.report import charts
@@ -27,7 +28,6 @@ from moonloop.report.blocks import (
     joined,
     say,
 )
-from moonloop.report.numbers import figure, with_unit
 from moonloop.report.records import SCRIPTED_MARK, Reading, RunRecord
 from moonloop.report.wording import candidate_words, count
 

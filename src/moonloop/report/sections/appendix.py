@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from moonloop.domain.lifecycles import JobState
+from moonloop.domain.numbers import clock, plain_amount
 from moonloop.domain.robots import RobotKind
 from moonloop.report.blocks import Code, Link, Mark, Paragraph, Prose, Row, Section, Table, joined, say
-from moonloop.report.numbers import clock
-from moonloop.report.records import Reading, Result, RunRecord, plain_amount
+from moonloop.report.records import Reading, Result, RunRecord
 from moonloop.report.wording import PURPOSES, candidate_words, count
 
 __all__ = ["measurements", "runs"]

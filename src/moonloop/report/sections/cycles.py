@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from moonloop.domain.facts import CycleFact, DecisionFact, ReviewFact
 from moonloop.domain.lifecycles import JobState, ReviewState
+from moonloop.domain.numbers import clock
 from moonloop.domain.plans import Purpose
 from moonloop.domain.reviews import DeciderKind, HazardOutcome
 from moonloop.report.blocks import (
@@ -20,7 +21,6 @@ from moonloop.report.blocks import (
     joined,
     say,
 )
-from moonloop.report.numbers import clock
 from moonloop.report.records import Reading
 from moonloop.report.wording import DECIDERS, PURPOSES, count
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from moonloop.domain.claims import Effect, Evidence
 from moonloop.domain.facts import HypothesisFact
 from moonloop.domain.lifecycles import HypothesisState
+from moonloop.domain.numbers import clock, evidence, figure
 from moonloop.report import charts
 from moonloop.report.blocks import (
     Block,
@@ -23,7 +24,6 @@ from moonloop.report.blocks import (
     Terms,
     say,
 )
-from moonloop.report.numbers import clock, evidence, figure
 from moonloop.report.records import Reading, RunRecord
 from moonloop.report.wording import candidate_words, claim_words, count
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import moonloop
 from moonloop.domain.campaigns import CampaignSpec, Protocol
 from moonloop.domain.limits import DescriptorLimit, GoalConstraint
+from moonloop.domain.numbers import figure, span
 from moonloop.report.blocks import (
     Block,
     Bullets,
@@ -18,7 +19,6 @@ from moonloop.report.blocks import (
     joined,
     say,
 )
-from moonloop.report.numbers import figure, span
 from moonloop.report.records import Reading
 from moonloop.report.wording import DESCRIPTORS, count, goal_words, limit_words, space_words
 

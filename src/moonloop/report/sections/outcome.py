@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from moonloop.domain.facts import DecisionFact
 from moonloop.domain.lifecycles import CampaignState, DoneReason, HypothesisState, IncidentState, JobState
+from moonloop.domain.numbers import day, span
 from moonloop.domain.reviews import DeciderKind, DecisionVerdict
 from moonloop.domain.robots import RobotKind
 from moonloop.report.blocks import Block, Headline, Headlines, Notice, Paragraph, Prose, Strong, joined, say
 from moonloop.report.findings import Finding, Findings, Standing
-from moonloop.report.numbers import day, span
 from moonloop.report.records import Reading
 from moonloop.report.sections.narrative import narrative
 from moonloop.report.sections.winners import card_link

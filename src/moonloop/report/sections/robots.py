@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from moonloop.domain.facts import AttemptFact, IncidentFact, JobFact, RobotFact
 from moonloop.domain.lifecycles import AttemptState, IncidentState
+from moonloop.domain.numbers import clock
 from moonloop.domain.reviews import Resolution
 from moonloop.domain.robots import RobotKind
 from moonloop.report.blocks import (
@@ -19,7 +20,6 @@ from moonloop.report.blocks import (
     joined,
     say,
 )
-from moonloop.report.numbers import clock
 from moonloop.report.records import Reading
 from moonloop.report.wording import count
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from moonloop.domain.budgets import Line
 from moonloop.domain.facts import BudgetFact
+from moonloop.domain.numbers import figure, span, with_unit
 from moonloop.report.blocks import Block, Paragraph, Prose, Row, Section, Table, say
-from moonloop.report.numbers import figure, span, with_unit
 from moonloop.report.records import Reading
 
 __all__ = ["spending"]

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from statistics import fmean
 
+from moonloop.domain.numbers import figure
 from moonloop.domain.plans import Purpose
 from moonloop.report import charts
 from moonloop.report.blocks import (
@@ -21,7 +22,6 @@ from moonloop.report.blocks import (
     say,
 )
 from moonloop.report.calibration import FEWEST, Calibration, calibrate
-from moonloop.report.numbers import figure
 from moonloop.report.records import Reading, RunRecord
 from moonloop.report.wording import count
 

@@ -6,6 +6,7 @@ from typing import Literal
 from moonloop.domain.errors import MoonloopError
 from moonloop.domain.lifecycles import JobState
 from moonloop.domain.limits import SubstructureLimit
+from moonloop.domain.numbers import figure
 from moonloop.report.blocks import (
     Block,
     Card,
@@ -24,7 +25,6 @@ from moonloop.report.blocks import (
     say,
 )
 from moonloop.report.findings import Check, Finding, Findings, Standing, Trial
-from moonloop.report.numbers import figure
 from moonloop.report.records import Reading, RunRecord
 from moonloop.report.vector import embed
 from moonloop.report.wording import candidate_words, count, limit_words

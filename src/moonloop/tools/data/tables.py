@@ -7,7 +7,7 @@ from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.claims import Effect, Evidence, Hypothesis
 from moonloop.domain.history import History, Observation
 from moonloop.domain.limits import DescriptorLimit, GoalConstraint
-from moonloop.domain.space import CategoricalFactor, ContinuousFactor, RGroupSpace, Space
+from moonloop.domain.space import CategoricalFactor, ContinuousFactor, RGroupSpace, Space, level_text
 from moonloop.domain.values import Scalar
 
 __all__ = ["TABLES", "fill"]
@@ -125,7 +125,7 @@ def _levels(space: Space) -> Iterator[Row]:
                 yield (factor.name, level, None, factor.substances.get(level))
         elif not isinstance(factor, ContinuousFactor):
             for level in factor.levels:
-                yield (factor.name, _text(level), level, None)
+                yield (factor.name, level_text(level), level, None)
 
 
 def _run(seen: Observation) -> Row:
@@ -154,13 +154,13 @@ def _run(seen: Observation) -> Row:
 
 def _settings(seen: Observation) -> Iterator[Row]:
     for factor, level in seen.candidate.settings.items():
-        yield (seen.job_id, factor, _text(level), _number(level))
+        yield (seen.job_id, factor, level_text(level), _number(level))
 
 
 def _claim(one: Hypothesis) -> Row:
     said, claim = one.proposed, one.proposed.claim
     compared = (
-        (claim.factor, _text(claim.level_a), _text(claim.level_b))
+        (claim.factor, level_text(claim.level_a), level_text(claim.level_b))
         if isinstance(claim, Effect)
         else (None, None, None)
     )
@@ -227,10 +227,6 @@ def _identifier(name: str) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _text(level: Scalar) -> str:
-    return f"{level:.12g}" if isinstance(level, float) else str(level)
 
 
 def _number(level: Scalar) -> float | None:

@@ -21,6 +21,7 @@ from moonloop.domain.space import (
     Factor,
     FactorSpace,
     LinearLimit,
+    level_text,
 )
 from moonloop.domain.values import Scalar
 from moonloop.tools.arrays import BoolArray, IntArray
@@ -301,10 +302,7 @@ class Grid:
 
 def setting_key(settings: Mapping[str, Scalar]) -> str:
     """Return the canonical name of a setting: its levels in the order of the factors."""
-    return "; ".join(
-        f"{name}={level:.12g}" if isinstance(level, float) else f"{name}={level}"
-        for name, level in settings.items()
-    )
+    return "; ".join(f"{name}={level_text(level)}" for name, level in settings.items())
 
 
 def _sole_substance(space: FactorSpace | CandidateTable) -> CategoricalFactor | None:

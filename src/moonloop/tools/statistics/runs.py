@@ -2,11 +2,11 @@
 
 from moonloop.domain.errors import InvalidInput, ToolRefused
 from moonloop.domain.history import Observation
-from moonloop.domain.space import RGroupSpace
+from moonloop.domain.space import RGroupSpace, level_text
 from moonloop.domain.values import Scalar
 from moonloop.tools.asking.offer import Snapshot
 
-__all__ = ["EXPLORATORY", "at_level", "factor_names", "measured_runs", "number_of", "text_of"]
+__all__ = ["EXPLORATORY", "at_level", "factor_names", "measured_runs", "number_of"]
 
 EXPLORATORY = (
     "Exploratory: the runs were not drawn for this question and the data were looked at before it was "
@@ -40,13 +40,8 @@ def at_level(seen: Observation, factor: str, level: str, snapshot: Snapshot) -> 
     settings = seen.candidate.settings
     whole = isinstance(snapshot.spec.space, RGroupSpace) if snapshot.spec else False
     if whole and factor == "substituent":
-        return level in {text_of(group) for name, group in settings.items() if name != "scaffold"}
-    return factor in settings and text_of(settings[factor]) == _tidy(level)
-
-
-def text_of(level: Scalar) -> str:
-    """Return a level as the data write it."""
-    return f"{level:.12g}" if isinstance(level, float) else str(level)
+        return level in {level_text(group) for name, group in settings.items() if name != "scaffold"}
+    return factor in settings and level_text(settings[factor]) == _tidy(level)
 
 
 def number_of(level: Scalar | None) -> float | None:
@@ -57,6 +52,6 @@ def number_of(level: Scalar | None) -> float | None:
 def _tidy(level: str) -> str:
     # "20.0" and "20" are the same level of a numeric factor.
     try:
-        return text_of(float(level))
+        return level_text(float(level))
     except ValueError:
         return level

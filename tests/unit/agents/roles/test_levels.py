@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonloop.agents.roles.levels import resolve_level, shown
+from moonloop.agents.roles.levels import resolve_level
 from moonloop.domain.errors import AnswerRefused
-from moonloop.domain.space import ContinuousFactor, DiscreteFactor, FactorSpace
+from moonloop.domain.space import ContinuousFactor, DiscreteFactor, FactorSpace, level_text
 from unit.agents.roles import scenes
 
 
@@ -19,7 +19,7 @@ def test_a_level_is_found_by_what_is_shown_of_it(levels: list[float]) -> None:
     """The space's own number comes back, not the one that was written."""
     factor = DiscreteFactor(name="dose", unit="mg", levels=tuple(levels))
     space = FactorSpace(factors=(factor,))
-    assert levels == [resolve_level(space, "dose", shown(level)) for level in factor.levels]
+    assert levels == [resolve_level(space, "dose", level_text(level)) for level in factor.levels]
 
 
 @pytest.mark.parametrize("written", ["70", "70.0", "7e1", " 70 ", "+70"])

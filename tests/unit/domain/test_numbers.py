@@ -6,8 +6,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from moonloop.report.numbers import clock, day, evidence, figure, fixed, places, span, with_unit
-from moonloop.report.records import plain_amount
+from moonloop.domain.numbers import (
+    amount,
+    clock,
+    day,
+    evidence,
+    figure,
+    fixed,
+    places,
+    plain_amount,
+    span,
+    with_unit,
+)
 
 _FINITE = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e8, max_value=1e8)
 _NUMBER = st.floats(allow_nan=False, allow_infinity=False)
@@ -71,6 +81,22 @@ def test_any_width_has_its_decimals(width: float, digits: int) -> None:
 def test_any_value_is_written_with_any_uncertainty(value: float, sd: float | None) -> None:
     """A number from a robot never keeps a report from being written."""
     assert plain_amount(value, sd, "%").endswith("\N{NO-BREAK SPACE}%")
+
+
+@pytest.mark.parametrize(
+    ("value", "sd", "written"),
+    [
+        (-0.001, None, "0.00"),
+        (1.0, 0.0, "1.00 ± 0.00"),
+        (1.0, 0.0004, "1.00 ± 0.0004"),
+        (-1.0, 0.2, "−1.00 ± 0.20"),
+    ],
+)
+def test_an_uncertainty_below_the_last_decimal_is_no_zero(
+    value: float, sd: float | None, written: str
+) -> None:
+    """What is known of a value is told, however small it is beside the range."""
+    assert written == amount(value, sd, "1", decimals=2)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,18 @@
 import math
 from datetime import UTC, datetime
 
-__all__ = ["clock", "day", "evidence", "figure", "fixed", "places", "span", "with_unit"]
+__all__ = [
+    "amount",
+    "clock",
+    "day",
+    "evidence",
+    "figure",
+    "fixed",
+    "places",
+    "plain_amount",
+    "span",
+    "with_unit",
+]
 
 _CLOCKWORK = (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1))
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -46,6 +57,23 @@ def with_unit(text: str, unit: str) -> str:
         return text
     # A line must not break between a number and its unit.
     return f"{text}\N{NO-BREAK SPACE}{unit}"
+
+
+def amount(value: float, sd: float | None, unit: str, *, decimals: int) -> str:
+    """Write a value with so many decimals, with its standard uncertainty."""
+    text = fixed(value, decimals)
+    if sd is not None:
+        small = 0 < sd < 10.0**-decimals
+        text += f" ± {figure(sd, 2) if small else fixed(sd, decimals)}"
+    return with_unit(text, unit)
+
+
+def plain_amount(value: float, sd: float | None, unit: str) -> str:
+    """Write a value with as many digits as its uncertainty bears."""
+    if not sd:
+        return with_unit(figure(value, 5), unit)
+    decimals = places(sd, 0) + 1
+    return with_unit(f"{fixed(value, decimals)} ± {fixed(sd, decimals)}", unit)
 
 
 def clock(at: datetime | None) -> str:
