@@ -66,30 +66,32 @@ def with_suggestions(
         picks: The designer's, in the order of choice.
         drawn: The candidates of this batch's test runs.
     """
-    advice = {
-        one.proposer: one.decision
-        for one in history.proposals
-        if isinstance(one.decision, DesignAdvice) and one.proposer != ALGORITHM
-    }
+    advice = _advice_in(history)
     if not advice or not picks:
         return tuple(picks)
     standing = {one.proposer: one for one in history_standings(spec, history)}
     advisors = sorted((standing[name] for name in advice), key=lambda one: (-one.weight, one.proposer))
     rate = pick_rate(candidate_scores(spec, history), history.cycle)
-    placed = list(picks)
-    left = 3 * len(picks) // 5
+    kept, placed = list(picks), list[Draft]()
     for advisor, slots in zip(advisors, _slots(spec, history, advisors, len(picks)), strict=True):
-        taken = {candidate.key for candidate in drawn} | {draft.candidate.key for draft in placed}
+        taken = {candidate.key for candidate in drawn} | {draft.candidate.key for draft in (*kept, *placed)}
         usable = _usable(position, advice[advisor.proposer], rate, taken)
-        for _ in range(min(slots, left)):
-            place = len(picks) - 1 - sum(1 for draft in placed if draft.suggested is not None)
-            best = _likeliest(spec, position, usable, picks[place], rate)
+        for _ in range(min(slots, 3 * len(picks) // 5 - len(placed))):
+            best = _likeliest(spec, position, usable, kept[-1], rate)
             if best is None:
                 break
             usable.remove(best)
-            placed[place] = _in_place_of(picks[place], spec, advisor, best)
-            left -= 1
-    return tuple(placed)
+            placed.append(_in_place_of(kept.pop(), spec, advisor, best))
+    return (*kept, *reversed(placed))
+
+
+def _advice_in(history: History) -> Mapping[str, DesignAdvice]:
+    """Return what the agents of this cycle advise, by proposer."""
+    return {
+        one.proposer: one.decision
+        for one in history.proposals
+        if isinstance(one.decision, DesignAdvice) and one.proposer != ALGORITHM
+    }
 
 
 def _slots(spec: CampaignSpec, history: History, advisors: Sequence[Standing], picks: int) -> list[int]:
