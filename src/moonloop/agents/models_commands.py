@@ -1,10 +1,7 @@
-"""`moonloop models …`: serve models with vLLM, and see what the site's endpoints serve."""
+"""`moonloop models …`: what the site's endpoints serve, and which adapters they have loaded."""
 
 import asyncio
 import os
-import shlex
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,23 +9,12 @@ import typer
 
 from moonloop.agents.door.config import Endpoint, from_single
 from moonloop.agents.door.file import load_models
-from moonloop.agents.serving.adapters import read_adapter
-from moonloop.agents.serving.families import Family, family_of
-from moonloop.agents.serving.finding import find_vllm
-from moonloop.agents.serving.launch import (
-    KEY_VARIABLE,
-    Launch,
-    additions,
-    arguments,
-    environment,
-    served_name,
-    warnings,
-)
+from moonloop.agents.serve_command import serve
 from moonloop.agents.serving.loading import load_adapter, unload_adapter
 from moonloop.client.extras import needs
 from moonloop.client.session import home_folder
-from moonloop.client.terminal import JsonFlag, as_given, print_json, print_table, say, say_aside
-from moonloop.domain.errors import InvalidInput, SetupProblem
+from moonloop.client.terminal import JsonFlag, as_given, print_json, print_table, say
+from moonloop.domain.errors import InvalidInput
 
 __all__ = ["MODELS_VARIABLE", "add_to", "models_file"]
 
@@ -65,68 +51,7 @@ def add_to(main: typer.Typer) -> None:
     main.add_typer(app, name="models")
 
 
-@app.command()
-def serve(
-    model: Annotated[str, typer.Argument(help="Folder of a model, or its name on the Hugging Face hub.")],
-    extra: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FLAGS", help="Flags for vLLM, after two dashes: -- --dtype float32"),
-    ] = None,
-    adapter: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=PATH", help="An adapter (LoRA); may be given again.")
-    ] = None,
-    adapters_at_most: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=256,
-            help="How many adapters to have room for; with more than are given, they may be loaded later.",
-        ),
-    ] = 0,
-    name: Annotated[str | None, typer.Option(help="Name to serve it by; its own when not given.")] = None,
-    family: Annotated[
-        Family | None, typer.Option(help="How the model asks for tools; from its name when not given.")
-    ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen at.")] = 8000,
-    context: Annotated[
-        int | None,
-        typer.Option(min=256, help="Tokens of prompt and answer together; as the model says when not given."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the engine.")] = 0,
-    key_file: Annotated[
-        Path | None,
-        typer.Option(help=f"File with the key that clients must show; {KEY_VARIABLE} when not given."),
-    ] = None,
-    cpu: Annotated[
-        bool, typer.Option("--cpu", help="On the processor: needs vLLM's build for CPUs.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the command line, and start nothing.")
-    ] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """Serve a model and its adapters with vLLM; this process becomes vLLM."""
-    launch = Launch(
-        model=_expanded(model),
-        family=family or family_of(model),
-        name=name or served_name(model),
-        adapters=tuple(map(read_adapter, adapter or ())),
-        adapters_at_most=adapters_at_most,
-        host=host,
-        port=port,
-        context=context,
-        cpu=cpu,
-        seed=seed,
-        extra=tuple(extra or ()),
-    )
-    key = _key(key_file)
-    for sentence in warnings(launch, key=bool(key)):
-        say_aside(f"Mind: {sentence}")
-    if dry_run:
-        _show(launch, key, as_json=as_json)
-    else:
-        _become(find_vllm(cpu=cpu), launch, key)
+app.command()(serve)
 
 
 @app.command("list")
@@ -217,47 +142,6 @@ def unload(
         print_json({"name": name, "loaded": False, "endpoints": [one.base_url for one in done]})
     else:
         say(f"{name} is no longer served at {', '.join(one.base_url for one in done)}.")
-
-
-def _expanded(model: str) -> str:
-    folder = Path(model).expanduser()
-    return str(folder.absolute()) if folder.is_dir() else model
-
-
-def _key(file: Path | None) -> str:
-    if file is None:
-        return os.environ.get(KEY_VARIABLE, "").strip()
-    try:
-        key = file.expanduser().read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it holds more than a key"
-        raise InvalidInput(where="--key-file", why=f"{file} cannot be read: {why}") from None
-    if not key or not all("!" <= letter <= "~" for letter in key):
-        raise InvalidInput(where="--key-file", why=f"{file} holds no key: one word is needed")
-    return key
-
-
-def _show(launch: Launch, key: str, *, as_json: bool) -> None:
-    added = additions(launch, os.environ, "…" if key else "")
-    if as_json:
-        print_json({"command": ["vllm", *arguments(launch)], "environment": added})
-    else:
-        assigned = (f"{name}={shlex.quote(value)}" for name, value in added.items())
-        say(" ".join((*assigned, shlex.join(("vllm", *arguments(launch))))))
-
-
-def _become(program: Path, launch: Launch, key: str) -> None:
-    say_aside(f"Starting {program} for {launch.name} at http://{launch.host}:{launch.port}/v1.")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    given: Mapping[str, str] = environment(launch, os.environ, key)
-    try:
-        os.execve(program, (str(program), *arguments(launch)), given)  # noqa: S606 -- no shell is the point
-    except OSError as error:
-        raise SetupProblem(
-            problem=f"{program} cannot be run: {error.strerror}.",
-            remedy="Install vLLM anew, or set MOONLOOP_VLLM to one that runs.",
-        ) from error
 
 
 def models_file(given: Path | None = None) -> Path:
