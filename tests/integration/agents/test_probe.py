@@ -9,6 +9,7 @@ from moonloop.agents.door.probe import PROBE, Probed, probe, probe_all
 from moonloop.agents.scripted.answers import ScriptedAnswer
 from moonloop.agents.scripted.faults import Fault
 from moonloop.agents.scripted.server import PROBE as SERVED_PROBE
+from support.playing import doubles
 from support.scripted import MODEL, running_scripted, site_of
 
 
@@ -37,6 +38,14 @@ async def test_a_good_endpoint_is_good_in_everything() -> None:
     assert found.scripted
     assert found.latency_s is not None
     assert [one.name for one in found.served] == [MODEL]
+
+
+async def test_the_script_that_plays_the_roles_is_good_too() -> None:
+    """Whoever tries agents without a model finds its endpoint in order, and that a script answers there."""
+    async with running_scripted(doubles()) as server:
+        found = await probe("local", site_of(server).endpoints["first"])
+    assert [] == [one.sentence for one in found.findings if one.standing != "good"]
+    assert found.scripted
 
 
 async def test_nobody_there_is_bad() -> None:

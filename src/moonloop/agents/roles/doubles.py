@@ -32,15 +32,19 @@ def answer(
 ) -> ScriptedAnswer:
     """Return what the double of a role says: one question to a tool where there is one, then its decision.
 
-    What was sent back it leaves out; of a claim nothing is left then.
+    What was sent back it leaves out; of a claim nothing is left then. To a request in no role, such as that
+    of a probe, it says a sentence.
     """
+    role = role_of(schema_name, messages)
+    if not role:  # somebody tries the endpoint out
+        return ScriptedAnswer(text="Scripted play, no model: ready.")
     said = [str(one.get("content")) for one in messages if one.get("role") == "user"]
     faults = " ".join(said[1:])
     has_asked = any(message.get("role") == "tool" for message in messages)
     question = None if faults or has_asked else _question(tools)
     if question is not None:
         return ScriptedAnswer(tool_calls=(question,))
-    decision = _PLAY[role_of(schema_name, messages)](known_from(messages), faults)
+    decision = _PLAY[role](known_from(messages), faults)
     return ScriptedAnswer(text=json.dumps(decision, ensure_ascii=False))
 
 
