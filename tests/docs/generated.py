@@ -81,7 +81,7 @@ def _argument(one: Any) -> str:
 
 
 def _option(one: Any) -> str:
-    value = "" if one.is_flag else f" {one.name.upper()}"
+    value = "" if one.is_flag else f" {one.metavar or one.name.upper()}"
     return ", ".join(_code(f"{word}{value}") for word in one.opts)
 
 

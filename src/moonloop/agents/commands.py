@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 CampaignOption = Annotated[
-    str | None, typer.Option("--campaign", "-c", help="Open a campaign, cmp_…, on the server.", metavar="CMP")
+    str | None,
+    typer.Option("--campaign", "-c", help="Open a campaign, cmp_…, on the server.", metavar="CAMPAIGN"),
 ]
 
 app = typer.Typer(help="Try the agents' tools, or serve them to agents elsewhere.", no_args_is_help=True)
@@ -70,7 +71,9 @@ def mcp(
     campaign: CampaignOption = None,
     http: Annotated[
         int | None,
-        typer.Option(help="Serve on this port of the loopback address; anyone on this machine may ask."),
+        typer.Option(
+            help="Serve on this port of the loopback address; anyone on this machine may ask.", metavar="PORT"
+        ),
     ] = None,
 ) -> None:
     """Serve the read-only tools over MCP: on standard input and output, or with --http."""
