@@ -1,4 +1,4 @@
-"""Earned trust: what a proposer's record is worth, as a share of the batch.
+"""Earned trust: what a proposer's record is worth, as a share of the picks.
 
 Per scored event with stated probability p, clipped to [0.02, 0.98]: base rate r = (successes of the
 algorithm's own + 2) / (number + 4), q = r + 0.5 (p - r); the wealth W, 1 at the start, is multiplied by q/r
@@ -48,7 +48,7 @@ ALGORITHM = "algorithmic"
 LEAST = 0.05
 """The wealth below which a proposer has no say."""
 _MOST = 0.6
-"""Share of the batch that no wealth goes beyond: the rest is the algorithm's."""
+"""Share of the picks that no wealth goes beyond: the rest is the algorithm's."""
 _UNPROVEN = 11.0
 """Sets the share of a wealth of 1, which is what everyone begins with: 0.6 / (1 + 11), a twentieth."""
 _STEP = 0.5

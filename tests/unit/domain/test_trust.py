@@ -1,4 +1,4 @@
-"""Earned trust: the wealth of a record, and the share of the batch that goes with it."""
+"""Earned trust: the wealth of a record, and the share of the picks that goes with it."""
 
 from typing import Any
 
