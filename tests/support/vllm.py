@@ -36,7 +36,7 @@ _MAKER = _ROOT / "tests" / "vllm" / "tiny_model.py"
 _READY_WITHIN_S = 600.0
 """Half a minute on an idle machine; two and a half were seen on two cores that were busy otherwise."""
 _PATIENCE_S = 120.0
-"""Beside a model as small as this one its server keeps others waiting: a look at its figures took 28 s once."""
+"""Beside a model as small as this one its server keeps others waiting: one look took 28 s."""
 _SAMPLE = re.compile(r"^([a-z_:]+)(?:\{[^}]*\})? ([0-9.eE+-]+|NaN)$", re.MULTILINE)
 
 

@@ -6,16 +6,16 @@ half a minute or more of a machine's whole attention.
 
 import os
 from collections.abc import AsyncGenerator, Generator
-from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from moonloop.agents.door.door import ModelDoor
-from moonloop.embedded.temporal import TemporalServer, find_server
-from support.lab import OpenLab, Scientist, open_lab
+from support.lab_fixtures import open_a_lab, scientist, temporal
 from support.vllm import VllmServer, vllm_environment, vllm_models
+
+__all__ = ["open_a_lab", "scientist", "temporal"]  # brought here for pytest to find
 
 FIGURES = pytest.StashKey[list[str]]()
 collect_ignore_glob: list[str] = [] if os.environ.get("MOONLOOP_VLLM_TESTS") == "1" else ["test_*.py"]
@@ -28,9 +28,12 @@ def vllm_home() -> Path:
 
 
 @pytest.fixture(scope="session")
-def vllm_started(vllm_home: Path, pytestconfig: pytest.Config) -> Generator[VllmServer]:
-    """The one server; its log is kept where pytest's cache is."""
-    folder = Path(pytestconfig.cache.mkdir("vllm")) if pytestconfig.cache else Path.cwd()
+def vllm_started(
+    vllm_home: Path, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[VllmServer]:
+    """The one server; its log is kept where pytest's cache is, or where its temporary files are."""
+    cache = getattr(pytestconfig, "cache", None)  # without its plugin, pytest sets none
+    folder = Path(cache.mkdir("vllm")) if cache else tmp_path_factory.mktemp("vllm")
     server = VllmServer(vllm_home, vllm_models(vllm_home), folder)
     server.log.unlink(missing_ok=True)
     try:
@@ -56,31 +59,6 @@ async def door(vllm_server: VllmServer) -> AsyncGenerator[ModelDoor]:
     """The door to that server, for every role."""
     async with ModelDoor(vllm_server.models_file()) as opened:
         yield opened
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[TemporalServer]:
-    """A Temporal server for all campaigns."""
-    folder = tmp_path_factory.mktemp("temporal")
-    server = TemporalServer(
-        program=find_server(), database=folder / "temporal.db", log=folder / "temporal.log"
-    )
-    async with server.running():
-        yield server
-
-
-@pytest.fixture(scope="session")
-def scientist() -> Generator[Scientist]:
-    """The algorithmic scientist, in a process of its own."""
-    thinking = Scientist(1)
-    yield thinking
-    thinking.close()
-
-
-@pytest.fixture
-def open_a_lab(temporal: TemporalServer, scientist: Scientist, tmp_path: Path) -> OpenLab:
-    """Open a laboratory on a ledger of its own, with a model for its agents."""
-    return partial(open_lab, tmp_path / "home", temporal, scientist)
 
 
 @pytest.fixture
