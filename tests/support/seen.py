@@ -20,6 +20,7 @@ __all__ = [
     "history_of",
     "molecule_spec",
     "observed",
+    "registered",
     "setting",
     "setting_spec",
 ]
@@ -129,19 +130,13 @@ def history_of(observations: tuple[Observation, ...] | None = None, **changes: A
     )
 
 
-def claimed(statement: str = "Water is better than ethanol.") -> tuple[Hypothesis, Evidence]:
-    """Return a registered claim and its evidence."""
-    name = ids.hypothesis_id(CAMPAIGN, 1)
-    said = ProposedClaim(
-        claim=Effect(factor="solvent", level_a="water", level_b="ethanol"),
-        statement=statement,
-        probability=0.6,
-    )
-    one = Hypothesis(
-        id=name,
+def registered(proposed: ProposedClaim) -> Hypothesis:
+    """Return a claim as the first that the campaign registered, in its first cycle."""
+    return Hypothesis(
+        id=ids.hypothesis_id(CAMPAIGN, 1),
         campaign_id=CAMPAIGN,
         number=1,
-        proposed=said,
+        proposed=proposed,
         alpha=0.05,
         weight=0.3,
         delta=10.0,
@@ -149,9 +144,19 @@ def claimed(statement: str = "Water is better than ethanol.") -> tuple[Hypothesi
         seed=1,
         registered_in=1,
     )
+
+
+def claimed(statement: str = "Water is better than ethanol.") -> tuple[Hypothesis, Evidence]:
+    """Return a registered claim and its evidence."""
+    said = ProposedClaim(
+        claim=Effect(factor="solvent", level_a="water", level_b="ethanol"),
+        statement=statement,
+        probability=0.6,
+    )
+    one = registered(said)
     job = ids.job_id(ids.plan_id(CAMPAIGN, 1), 0)
     found = Evidence(
-        hypothesis_id=name,
+        hypothesis_id=one.id,
         verdict=Verdict.UNDECIDED,
         e_support=3.0,
         e_refute=0.4,

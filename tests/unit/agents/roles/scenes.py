@@ -14,12 +14,11 @@ from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.claims import Effect, Evidence, Hypothesis, ProposedClaim, Verdict
 from moonloop.domain.facts import CampaignFacts
 from moonloop.domain.history import History, Observation
-from moonloop.domain.plans import Purpose
 from moonloop.domain.proposals import Hypotheses, Proposal
-from moonloop.domain.space import Candidate
 from moonloop.domain.values import Scalar
 from moonloop.tools.chemistry import canonical_smiles
 from support.campaigns import make_spec
+from support.seen import CAMPAIGN, observed, registered, setting
 from unit.report import factors as reported
 
 __all__ = [
@@ -33,7 +32,6 @@ __all__ = [
     "reporting",
 ]
 
-CAMPAIGN = "cmp_test0001"
 TWO_NITRILES = "N#CC1=CC(=O)C(C#N)=CC1=O"
 _QUINONES = (("CC1=CC(=O)C=CC1=O", "CH3", 0.62), ("N#CC1=CC(=O)C=CC1=O", "CN", 0.86))
 
@@ -61,7 +59,7 @@ def factors(role: Role = Role.PROPOSER, *, fresh: bool = False, **changes: Any) 
         )
     ]
     refuted = claimed("solvent", "ethanol", "water")
-    return _context(role, spec, seen, [_registered(refuted)])
+    return _context(role, spec, seen, [registered(refuted)])
 
 
 def quinones(role: Role = Role.ADVISOR) -> Context:
@@ -122,36 +120,10 @@ def _context(
 def _seen(
     number: int, settings: Mapping[str, Scalar], value: float, smiles: str | None = None
 ) -> Observation:
-    factors_key = "; ".join(
-        f"{name}={level:g}" if isinstance(level, float) else f"{name}={level}"
-        for name, level in settings.items()
-    )
-    return Observation(
-        cycle=1,
-        index=number,
-        job_id=ids.job_id(ids.plan_id(CAMPAIGN, 1), number),
-        purpose=Purpose.EXPLORE,
-        candidate=Candidate(key=smiles or factors_key, settings=dict(settings), smiles=smiles),
-        outcome="measured",
-        value=value,
-        sd=0.5,
-        measurement_id=measurement(number),
-    )
-
-
-def _registered(proposed: ProposedClaim) -> Hypothesis:
-    return Hypothesis(
-        id=ids.hypothesis_id(CAMPAIGN, 1),
-        campaign_id=CAMPAIGN,
-        number=1,
-        proposed=proposed,
-        alpha=0.05,
-        weight=0.5,
-        delta=10.0,
-        cap=20.0,
-        seed=1,
-        registered_in=1,
-    )
+    candidate = setting(**settings)
+    if smiles is not None:
+        candidate = candidate.model_copy(update={"key": smiles, "smiles": smiles})
+    return observed(number, value, candidate, sd=0.5)
 
 
 def _refuted(hypothesis: Hypothesis) -> Evidence:
