@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from moonloop.cli.main import build, main
+from moonloop.client.terminal import console
 
 __all__ = ["Said", "Terminal", "commands"]
 
@@ -37,6 +38,7 @@ class Terminal:
         self._patch = patch
         self._capture = capture
         patch.setenv("COLUMNS", "300")
+        patch.setattr(console, "_width", 300)  # it has kept the width that it was made with
         patch.setenv("NO_COLOR", "1")
 
     def __call__(self, *words: str, typed: str = "") -> Said:
