@@ -25,8 +25,11 @@ async def test_the_program_serves_a_scenario_and_ends_when_told(tmp_path: Path) 
         async with httpx.AsyncClient() as client:
             body = {"model": MODEL, "messages": [{"role": "user", "content": "?"}]}
             answer = (await client.post(f"{url}/chat/completions", json=body)).json()
-        assert answer["choices"][0]["message"]["content"] == "from the file"
-    finally:
         process.send_signal(signal.SIGTERM)
         ended = await asyncio.wait_for(process.wait(), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert answer["choices"][0]["message"]["content"] == "from the file"
     assert ended == 0

@@ -1,6 +1,5 @@
 """The doctor on models: who answers is well, who does not is ill, and a site without any is no patient."""
 
-import socket
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from moonloop.embedded import doctor
 from moonloop.embedded.doctor import Finding
 from support.beside import scripted_beside, write_models
 from support.scripted import MODEL
+from support.serving import free_port
 
 Look = Callable[[], dict[str, Finding]]
 
@@ -21,15 +21,9 @@ Look = Callable[[], dict[str, Finding]]
 def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
     """Return what the doctor finds, by component, in a home folder of its own where no server runs."""
     monkeypatch.setenv("MOONLOOP_HOME", str(tmp_path))
-    monkeypatch.setenv("MOONLOOP_URL", f"http://127.0.0.1:{_closed_port()}")
+    monkeypatch.setenv("MOONLOOP_URL", f"http://127.0.0.1:{free_port()}")
     monkeypatch.delenv("MOONLOOP_MODELS", raising=False)
     return lambda: {one.component: one for one in doctor.examine()}
-
-
-def _closed_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return bound.getsockname()[1]
 
 
 def _without(patch: pytest.MonkeyPatch, *modules: str) -> None:
@@ -56,7 +50,7 @@ def test_a_site_without_models_is_well(look: Look, tmp_path: Path) -> None:
 def test_every_endpoint_is_tried(look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that answers is well, and said to be a script; one that is down is ill, and what to do is told."""
     with scripted_beside() as url:
-        down = f"http://127.0.0.1:{_closed_port()}/v1"
+        down = f"http://127.0.0.1:{free_port()}/v1"
         file = write_models(tmp_path / "elsewhere.yaml", up=url, down=down)
         monkeypatch.setenv("MOONLOOP_MODELS", str(file))
         found = look()
@@ -135,7 +129,7 @@ def test_without_the_server_extra_models_are_read_and_not_tried(
     look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in the base install, where nothing speaks to a model."""
-    write_models(tmp_path / "models.yaml", only=f"http://127.0.0.1:{_closed_port()}/v1")
+    write_models(tmp_path / "models.yaml", only=f"http://127.0.0.1:{free_port()}/v1")
     _without(monkeypatch, "openai")
 
     found = look()

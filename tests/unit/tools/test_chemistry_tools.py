@@ -91,10 +91,18 @@ def test_enumeration_is_capped() -> None:
     assert found.tried < 100
 
 
-@pytest.mark.parametrize("scaffold", ["CCO", "[*]C", "C([*:1])([*:1])C", "C[*:1]C"])
-def test_a_scaffold_needs_numbered_attachment_points(scaffold: str) -> None:
+@pytest.mark.parametrize(
+    ("scaffold", "why"),
+    [
+        ("CCO", "has no attachment point"),
+        ("[*]C", "on one single bond"),
+        ("C([*:1])([*:1])C", "a number of its own"),
+        ("C[*:1]C", "on one single bond"),
+    ],
+)
+def test_a_scaffold_needs_numbered_attachment_points(scaffold: str, why: str) -> None:
     """A scaffold without distinct numbered points on single bonds is to be changed."""
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match=why):
         enumerate_molecules(scaffold, ["[*]C"], 10)
 
 

@@ -47,12 +47,16 @@ def test_a_comparison_says_that_it_is_no_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "a", "b"),
-    [("solvant", "water", "ethanol"), ("solvent", "water", "dmf"), ("solvent", "water", "water")],
+    ("factor", "a", "b", "why"),
+    [
+        ("solvant", "water", "ethanol", "'solvant' is none of solvent, temperature"),
+        ("solvent", "water", "dmf", "0 measured runs are at 'dmf'"),
+        ("solvent", "water", "water", "the same level as level_a"),
+    ],
 )
-def test_a_comparison_that_cannot_be_made_says_why(factor: str, a: str, b: str) -> None:
+def test_a_comparison_that_cannot_be_made_says_why(factor: str, a: str, b: str, why: str) -> None:
     """An unknown factor, a level without runs, the same level twice: each is to be changed."""
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match=why):
         compare(Compare(factor=factor, level_a=a, level_b=b), _SNAPSHOT)
 
 
@@ -87,16 +91,19 @@ def test_a_line_is_found_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "why"),
     [
-        Fit(factor="solvent"),
-        Fit(factor="pressure"),
-        Fit(factor="temperature", degree=3, where_factor="solvent", where_level="water"),
+        (Fit(factor="solvent"), "no measured run has a number for 'solvent'"),
+        (Fit(factor="pressure"), "'pressure' is none of solvent, temperature"),
+        (
+            Fit(factor="temperature", degree=3, where_factor="solvent", where_level="water"),
+            "4 runs at 4 levels are too few for a polynomial of degree 3",
+        ),
     ],
 )
-def test_a_fit_that_the_data_do_not_carry_is_refused(asked: Fit) -> None:
+def test_a_fit_that_the_data_do_not_carry_is_refused(asked: Fit, why: str) -> None:
     """No numbers, no such factor, too few runs for the degree: each says what is wrong."""
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match=why):
         fit(asked, _SNAPSHOT)
 
 

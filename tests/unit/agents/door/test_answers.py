@@ -1,6 +1,7 @@
 """Reading what comes back: nothing in it is taken on trust."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -71,23 +72,38 @@ def test_what_is_no_completion_is_told_apart(body: bytes, why: str) -> None:
         read_answer(body, _SENT, 100)
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
         st.sampled_from(["choices", "message", "content", "tool_calls", "function", "name", "id", "usage",
                          "arguments", "prompt_tokens", "finish_reason", "refusal", "model"]),
         inner, max_size=4),
     max_leaves=20,
-))  # fmt: skip
+)  # fmt: skip
+_TEXT = st.none() | st.text(max_size=5)
+_ARGUMENTS = _TEXT | st.dictionaries(st.text(max_size=5), _JSON, max_size=3)
+_CALLS = st.lists(st.builds(_call, identity=_JSON, name=_TEXT, arguments=_ARGUMENTS), max_size=3)
+_MESSAGES = st.fixed_dictionaries({"content": _TEXT, "refusal": _TEXT, "tool_calls": _CALLS})
+
+
+@given(_JSON)
 def test_any_body_is_read_or_refused(body: Any) -> None:
     """Whatever JSON comes, there is an answer within bounds or one sentence."""
-    try:
-        answer = read_answer(json.dumps(body).encode(), _SENT, 100)
-    except Garbled:
-        return
-    assert answer.usage.cached_tokens <= answer.usage.prompt_tokens
-    assert len({one.id for one in answer.tool_requests}) == len(answer.tool_requests)
+    with suppress(Garbled):
+        assert_bounded(read_answer(json.dumps(body).encode(), _SENT, 100))
+
+
+@given(_MESSAGES, _JSON, _JSON, _JSON)
+def test_what_has_the_form_of_a_completion_is_read(message: Any, finish: Any, usage: Any, model: Any) -> None:
+    """Whatever its usage, its reason to end, its model and the names of its requests for tools are."""
+    assert_bounded(_read(_body(message, finish, usage) | {"model": model}))
+
+
+def assert_bounded(answer: Answer) -> None:
+    """Promise: no more is cached than was sent, and each request for a tool has a name of its own."""
+    assert 0 <= answer.usage.cached_tokens <= answer.usage.prompt_tokens
+    assert len({one.id for one in answer.tool_requests}) == len(answer.tool_requests) <= 16
 
 
 def test_tools_are_heard_whatever_the_reason_to_end() -> None:
