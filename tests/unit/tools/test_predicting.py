@@ -55,19 +55,22 @@ def test_without_data_there_is_no_prediction() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "why"),
     [
-        Asked(),
-        Asked(smiles="CCO"),
-        setting_asked("benzene", "20"),
-        setting_asked("water", "25"),
-        Asked(settings=[Level(factor="solvent", level="water")]),
-        Asked(settings=[Level(factor="solvent", level="water"), Level(factor="solvent", level="dmf")]),
+        (Asked(), "give smiles, or a level for every factor"),
+        (Asked(smiles="CCO"), "CCO is not in the space"),
+        (setting_asked("benzene", "20"), "'benzene' is no level of it: water, ethanol, dmf"),
+        (setting_asked("water", "25"), "'25' is no level of it: 20, 40, 60, 80"),
+        (Asked(settings=[Level(factor="solvent", level="water")]), "one level for each of solvent, temper"),
+        (
+            Asked(settings=[Level(factor="solvent", level="water"), Level(factor="solvent", level="dmf")]),
+            "a factor is given twice",
+        ),
     ],
 )
-def test_what_is_not_in_the_space_is_not_predicted(asked: Asked) -> None:
+def test_what_is_not_in_the_space_is_not_predicted(asked: Asked, why: str) -> None:
     """A candidate that is none is to be named otherwise."""
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match=why):
         predict(Predict(candidates=[asked]), _SNAPSHOT)
 
 
@@ -91,18 +94,18 @@ def test_constraints_are_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "levels",
+    ("levels", "why"),
     [
-        [("scaffold", "quinone")],
-        [("scaffold", "1,4-benzoquinone"), ("7", "OH")],
-        [("scaffold", "1,4-benzoquinone"), ("2", "NO2")],
-        [("scaffold", "1,4-benzoquinone"), ("2", "OH"), ("3", "OH"), ("5", "OH")],
+        ([("scaffold", "quinone")], "it must be one of 1,4-benzoquinone"),
+        ([("scaffold", "1,4-benzoquinone"), ("7", "OH")], "7 is no position of 1,4-benzoquinone: 2, 3, 5, 6"),
+        ([("scaffold", "1,4-benzoquinone"), ("2", "NO2")], "NO2 is none of H, CH3, OH, Cl"),
+        ([("scaffold", "1,4-benzoquinone"), ("2", "OH"), ("3", "OH"), ("5", "OH")], "at most 2 positions"),
     ],
 )
-def test_a_molecule_that_cannot_be_is_refused(levels: list[tuple[str, str]]) -> None:
+def test_a_molecule_that_cannot_be_is_refused(levels: list[tuple[str, str]], why: str) -> None:
     """An unknown scaffold, position or group, or too many groups: each says what there is."""
     asked = Asked(settings=[Level(factor=factor, level=level) for factor, level in levels])
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput, match=why):
         predict(Predict(candidates=[asked]), Snapshot(spec=molecule_spec(), history=history_of(())))
 
 
