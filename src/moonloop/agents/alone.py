@@ -37,13 +37,23 @@ class Notebook:
         assert self._opened is not None
         status = "open" if self._outcome is None else self._outcome.status
         opened = self._opened.model_copy(update={"status": status})
-        return Thread(tuple(self.messages[: ref.upto]), self._turns.get(ref.upto), opened, self._context.task)
+        return Thread(
+            messages=tuple(self.messages[: ref.upto]),
+            turn=self._turns.get(ref.upto),
+            opened=opened,
+            task=self._context.task,
+            tokens=self._used,
+            cost=sum(call.cost for call in self.calls),
+        )
+
+    @property
+    def _used(self) -> int:
+        return sum(call.prompt_tokens + call.completion_tokens for call in self.calls)
 
     async def reserve(self, ref: TurnRef, tokens: int, money: float) -> None:  # noqa: ARG002 -- money is not kept here
         """Refuse what the tokens do not allow."""
-        spent = sum(call.prompt_tokens + call.completion_tokens for call in self.calls)
-        if self._tokens is not None and spent + tokens > self._tokens:
-            raise BudgetSpent(line="tokens", asked=tokens, spent=spent, reserved=0, limit=self._tokens)
+        if self._tokens is not None and self._used + tokens > self._tokens:
+            raise BudgetSpent(line="tokens", asked=tokens, spent=self._used, reserved=0, limit=self._tokens)
 
     async def release(self, ref: TurnRef) -> None:
         """Nothing was set aside."""

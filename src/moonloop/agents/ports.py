@@ -91,6 +91,10 @@ class Thread:
     opened: Opened
     """With the task's status: when it is anything but open, nothing may be called any more."""
     task: AgentTask
+    tokens: int
+    """That all of its calls have used, prompts and answers together."""
+    cost: float
+    """Of all of its calls."""
 
 
 class Threads(Protocol):

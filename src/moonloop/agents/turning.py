@@ -5,8 +5,10 @@ import re
 from collections import OrderedDict
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+from moonloop.agents.allowance import answer_allowed, require_money
 from moonloop.agents.ports import Bench, Completion, Context, Model, Prompted, Thread, Threads, ToolSpec
 from moonloop.agents.roles import KITS, RoleKit, versions
 from moonloop.domain.agents import (
@@ -83,7 +85,7 @@ class Turner:
         """Call the model once; a turn that was taken before is returned and costs nothing.
 
         Raises:
-            BudgetSpent: when the campaign's tokens or money have no room for the call.
+            BudgetSpent: when the tokens or money of the task or its campaign have no room for the call.
             ModelUnavailable: when no endpoint answers.
             TaskStopped: when the campaign is stopping or held, or the task is over.
         """
@@ -92,8 +94,7 @@ class Turner:
             return thread.turn
         _require_open(thread)
         context = await self._context(thread.task)
-        prompted = self._prompted(ask, thread, context)
-        await self._reserve(ask.ref, prompted)
+        prompted = await self._reserved(ask.ref, thread, self._prompted(ask, thread, context))
         try:
             completion = await self._unless_stopped(thread.task, self._model.complete(prompted))
         except BaseException:
@@ -152,11 +153,13 @@ class Turner:
             ),
         )
 
-    async def _reserve(self, ref: TurnRef, prompted: Prompted) -> None:
-        answer = prompted.sampling.max_tokens
+    async def _reserved(self, ref: TurnRef, thread: Thread, prompted: Prompted) -> Prompted:
         prompt = _tokens_of(prompted.messages, prompted.tools)
+        answer = answer_allowed(thread, prompt)
         most = self._model.most_costly(prompted.role, prompt, answer)
+        require_money(thread, most)
         await self._threads.reserve(ref, prompt + answer, most)
+        return replace(prompted, sampling=prompted.sampling.model_copy(update={"max_tokens": answer}))
 
     async def _unless_stopped(self, task: AgentTask, work: Coroutine[Any, Any, Any]) -> Any:
         """Return what the work comes to; when the campaign may do nothing new, let go of it at once."""

@@ -55,11 +55,11 @@ class AgentLimits(Value):
     turns: Annotated[int, Field(ge=1, le=60)] = 12
     """Calls of the model."""
     tokens: Annotated[int, Field(ge=1)] = 60_000
-    """Prompts and answers together."""
+    """Prompts and answers together. An answer is cut down to what is left, and below 256 there is no call."""
     wall_clock: Duration = 600.0
     """From the first call to the last."""
     money: Annotated[float, Field(ge=0)] | None = None
-    """In the currency of the budget."""
+    """In the currency of the budget; a call that may go over it is not made."""
     answer_tokens: Annotated[int, Field(ge=16, le=32_768)] = 2_000
     """The longest single answer."""
     corrections: Annotated[int, Field(ge=0, le=5)] = 2

@@ -1,6 +1,7 @@
 """The agents' threads on the ledger: the transcript store and the purse of their tasks."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -19,6 +20,8 @@ __all__ = ["LedgerThreads"]
 _WORKER = "worker"
 _LOOK_S = 1.0
 """How often a running call looks whether it is still wanted."""
+_KNOWN = 32
+"""Threads whose messages are kept at hand: what was said is never changed, and only what is new is read."""
 
 
 class LedgerThreads:
@@ -26,6 +29,7 @@ class LedgerThreads:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._said: OrderedDict[str, tuple[Message, ...]] = OrderedDict()
 
     async def open(self, task: AgentTask, opened: Opened, messages: Sequence[Message]) -> Opened:
         """Open a thread with its first messages, or return it as it stands."""
@@ -33,8 +37,9 @@ class LedgerThreads:
 
     async def read(self, ref: TurnRef) -> Thread:
         """Return the messages before a place, and the turn taken there if there is one."""
-        found = await self._ledger.read(threads.read_thread, ref)
-        return Thread(found.messages, found.turn, found.opened, found.task)
+        found = await self._ledger.read(threads.read_thread, ref, self._said.get(ref.thread, ()))
+        self._keep(ref.thread, found.messages)
+        return Thread(*found)
 
     async def reserve(self, ref: TurnRef, tokens: int, money: float) -> None:
         """Reserve for one call, once."""
@@ -56,7 +61,9 @@ class LedgerThreads:
 
     async def close(self, outcome: Outcome) -> Outcome:
         """End a task, once."""
-        return await self._ledger.write(threads.close_thread, _WORKER, outcome)
+        closed = await self._ledger.write(threads.close_thread, _WORKER, outcome)
+        self._said.pop(thread_id(outcome.task.campaign_id, outcome.task.cycle, outcome.task.role), None)
+        return closed
 
     async def context(self, task: AgentTask) -> Context:
         """Return what a task may know, as of one moment; only the reporter is shown the facts as they are."""
@@ -86,3 +93,10 @@ class LedgerThreads:
             with suppress(MoonloopError):
                 if found := await self._ledger.read(why):
                     return found
+
+    def _keep(self, thread: str, messages: tuple[Message, ...]) -> None:
+        if len(messages) >= len(self._said.get(thread, ())):
+            self._said[thread] = messages
+        self._said.move_to_end(thread)
+        while len(self._said) > _KNOWN:
+            self._said.popitem(last=False)

@@ -53,9 +53,13 @@ _LAST_TURN = (
     .order_by(model_calls.c.position.desc())
     .limit(1)
 )
-_BEFORE = (
+_BETWEEN = (
     select(transcripts.c.body, transcripts.c.sha256)
-    .where(transcripts.c.thread_id == bindparam("thread"), transcripts.c.position < bindparam("upto"))
+    .where(
+        transcripts.c.thread_id == bindparam("thread"),
+        transcripts.c.position >= bindparam("first"),
+        transcripts.c.position < bindparam("upto"),
+    )
     .order_by(transcripts.c.position)
 )
 _HASHES = (
@@ -130,22 +134,35 @@ class Place(NamedTuple):
     opened: Opened
     """With the task's status now."""
     task: AgentTask
+    tokens: int
+    """That all of its calls have used."""
+    cost: float
 
 
-def read_thread(connection: Connection, ref: TurnRef) -> Place:
-    """Return the messages before a place, and the turn taken there if there is one."""
+def read_thread(connection: Connection, ref: TurnRef, known: Sequence[Message] = ()) -> Place:
+    """Return the messages before a place, and the turn taken there if there is one.
+
+    Args:
+        connection: to the ledger.
+        ref: the thread and the place.
+        known: the thread's first messages, read before: they never change and are not read again.
+    """
     row: Any = connection.execute(_STORED, {"thread": ref.thread}).one_or_none()
     if row is None:
         raise NotFound(kind="thread", id=ref.thread)
-    before = connection.execute(_BEFORE, {"thread": ref.thread, "upto": ref.upto}).all()
-    if len(before) != ref.upto:
-        raise InvalidInput(where=ref.thread, why=f"it has {len(before)} messages, not yet {ref.upto}")
+    first = tuple(known[: ref.upto])
+    more = connection.execute(_BETWEEN, {"thread": ref.thread, "first": len(first), "upto": ref.upto}).all()
+    messages = (*first, *(unseal(message.body, message.sha256, Message) for message in more))
+    if len(messages) != ref.upto:
+        raise InvalidInput(where=ref.thread, why=f"it has {len(messages)} messages, not yet {ref.upto}")
     turn: Any = connection.execute(_TURN, {"thread": ref.thread, "at": ref.upto}).one_or_none()
     return Place(
-        messages=tuple(unseal(message.body, message.sha256, Message) for message in before),
+        messages=messages,
         turn=unseal(turn.turn, turn.sha256, Turn) if turn is not None else None,
         opened=_as_opened(row),
         task=AgentTask(campaign_id=row.campaign_id, cycle=row.cycle, role=row.role),
+        tokens=row.prompt_tokens + row.completion_tokens,
+        cost=row.cost,
     )
 
 

@@ -12,6 +12,7 @@ from moonloop.agents.ports import Completion, Prompted
 from moonloop.agents.roles.doubles import answer
 from moonloop.domain.agents import AgentLimits, Role, ToolRequest, Usage, proposer_name
 from moonloop.domain.errors import ModelUnavailable
+from support.greedy import Greedy
 from support.seen import context_of, setting_spec
 
 ASKS = ToolRequest(id="call_1", name="data_query", arguments='{"sql": "SELECT \'lit_deadbeef_7\' AS id"}')
@@ -108,12 +109,68 @@ async def test_no_endpoint_means_no_decision() -> None:
     assert ("unavailable", str(error)) == (outcome.status, outcome.why)
 
 
-@pytest.mark.parametrize(("money", "cost"), [(0.0, 0.5), (0.5, 0.5), (0.4, 0.5)])
-async def test_money_is_a_limit_even_when_it_is_none_at_all(money: float, cost: float) -> None:
-    """A task that may cost nothing ends with the first call that costs something."""
-    outcome = await run_alone(_context(money=money), Says(ASKS, cost=cost), InlineBench())
+@pytest.mark.parametrize("tokens", range(9_000, 30_000, 1_500))
+async def test_no_call_goes_over_the_tokens_of_its_task(tokens: int) -> None:
+    """It is refused before it is made; the last answers are shortened to what is left, not below 256."""
+    greedy, notebook = Greedy(), Notebook(_context(tokens=tokens))
+    outcome = await run_alone(_context(tokens=tokens, turns=60), greedy, InlineBench(), notebook)
 
-    assert ("exhausted", 1) == (outcome.status, outcome.turns)
+    assert "exhausted" == outcome.status
+    assert "line tokens of the task does not allow" in outcome.why
+    assert tokens >= sum(call.prompt_tokens + call.completion_tokens for call in notebook.calls)
+    assert all(256 <= answer <= 2_000 for answer in greedy.answers)
+
+
+async def test_what_a_task_has_left_shortens_its_answers() -> None:
+    """So that a decision may still be made with the last of it."""
+    last: list[int] = []
+    for tokens in range(26_000, 30_000, 500):
+        greedy = Greedy()
+        await run_alone(_context(tokens=tokens, turns=60), greedy, InlineBench())
+        assert {2_000} == set(greedy.answers[:-1])
+        last.append(greedy.answers[-1])
+
+    assert 256 <= min(last) < 2_000 == max(last)
+
+
+async def test_a_prompt_without_room_for_an_answer_is_not_sent() -> None:
+    """Not even the first."""
+    greedy = Greedy()
+    outcome = await run_alone(_context(tokens=300), greedy, InlineBench())
+
+    assert ("exhausted", []) == (outcome.status, greedy.answers)
+    assert "0 spent and 0 reserved of 300" in outcome.why
+
+
+async def test_a_short_answer_needs_no_more_room_than_its_own_length() -> None:
+    """Where the longest answer is below 256 tokens, every call has the whole of it."""
+    greedy = Greedy()
+    await run_alone(_context(tokens=30_000, turns=60, answer_tokens=100), greedy, InlineBench())
+
+    assert {100} == set(greedy.answers)
+
+
+@pytest.mark.parametrize(("money", "calls"), [(0.0, 0), (0.4, 0), (0.5, 1), (0.9, 1), (1.5, 3)])
+async def test_no_call_goes_over_the_money_of_its_task(money: float, calls: int) -> None:
+    """A task that may cost nothing makes no call that costs something."""
+    notebook = Notebook(_context(money=money))
+    outcome = await run_alone(_context(money=money), Says(*[ASKS] * 9, cost=0.5), InlineBench(), notebook)
+
+    assert ("exhausted", calls) == (outcome.status, len(notebook.calls))
+
+
+async def test_a_call_that_costs_nothing_needs_no_money() -> None:
+    """As of a model of one's own, for which no price is named."""
+    outcome = await run_alone(_context(money=0.0), Says(), InlineBench())
+
+    assert "decided" == outcome.status
+
+
+async def test_a_task_without_money_for_a_call_says_so() -> None:
+    """With the task's line, what the call could cost and what is spent."""
+    outcome = await run_alone(_context(money=0.9), Says(*[ASKS] * 9, cost=0.5), InlineBench())
+
+    assert "money of the task does not allow 0.5 more: 0.5 spent and 0 reserved of 0.9" in outcome.why
 
 
 async def test_a_task_is_out_of_time_after_its_wall_clock() -> None:
