@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from moonloop.domain.agents import Role
 from moonloop.domain.errors import BudgetSpent, InvalidInput
-from moonloop.store import budgets, campaigns, deadlines
+from moonloop.store import budgets, deadlines
 from moonloop.store import tables as t
 from support.campaigns import CAMPAIGN, Bench
 from support.laws import check_laws
@@ -18,19 +18,9 @@ Make = Callable[..., Bench]
 
 
 @pytest.fixture
-def bench(new_bench: Make) -> Bench:
+def bench(with_agents: Make) -> Bench:
     """A campaign with agents, in its first cycle, that may use 3,000 tokens and 5 of money."""
-    bench = new_bench(scientist=AGENTS, budget={"experiments": 20, "money": 5, "tokens": 3_000})
-    bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
-    return bench
-
-
-@pytest.fixture
-def thinking(bench: Bench) -> Thinking:
-    """An open task of the proposer."""
-    thinking = Thinking(bench)
-    thinking.open()
-    return thinking
+    return with_agents(budget={"experiments": 20, "money": 5, "tokens": 3_000})
 
 
 def _entries(bench: Bench) -> list[tuple[Any, ...]]:
@@ -187,10 +177,9 @@ def test_a_larger_limit_lets_agents_go_on(bench: Bench, thinking: Thinking) -> N
     thinking.reserve(11)
 
 
-def test_without_a_limit_the_tokens_are_counted(new_bench: Make) -> None:
+def test_without_a_limit_the_tokens_are_counted(with_agents: Make) -> None:
     """So that what models take shows in every campaign that has agents."""
-    bench = new_bench(scientist=AGENTS)
-    bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
+    bench = with_agents()
     thinking = Thinking(bench)
     thinking.open()
     thinking.reserve(10**9, 10.0**9)

@@ -18,7 +18,7 @@ from moonloop.domain.trust import ClaimScore
 from moonloop.store import Tx, campaigns, histories, hypotheses, jobs, plans, transcripts, views
 from moonloop.store import tables as t
 from support.campaigns import CAMPAIGN, Bench, make_plan
-from support.thinking import AGENTS, Thinking, claims, findings
+from support.thinking import Thinking, claims, findings
 
 Make = Callable[..., Bench]
 OTHER = "cmp_0000000000000002"
@@ -26,11 +26,9 @@ AGENT = proposer_name(Role.PROPOSER, "scripted-one", "a" * 64)
 
 
 @pytest.fixture
-def bench(new_bench: Make) -> Bench:
+def bench(with_agents: Make) -> Bench:
     """A campaign with agents, in its first cycle."""
-    bench = new_bench(scientist=AGENTS)
-    bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
-    return bench
+    return with_agents()
 
 
 def _task(bench: Bench, role: Role = Role.PROPOSER, cycle: int = 1) -> Thinking:
@@ -149,11 +147,10 @@ def _decide(bench: Bench, number: int, verdict: str, cycle: int = 1) -> None:
 
 
 def test_the_record_is_every_verdict_on_a_claim_of_agents_and_algorithm(
-    bench: Bench, new_bench: Make
+    bench: Bench, with_agents: Make
 ) -> None:
     """Over all campaigns, in the order of the verdicts; no one else's, and none that is not decided."""
-    other = new_bench(campaign=OTHER, scientist=AGENTS)
-    other.do(campaigns.next_step, OTHER, "algorithmic")
+    other = with_agents(campaign=OTHER)
     for one in (bench, other):
         _task(one).decide(claims("water"))
         proposers = (AGENT, "algorithmic", "campaign file", "algorithmic")
@@ -202,13 +199,12 @@ def test_no_campaign_file_speaks_for_an_agent(bench: Bench) -> None:
     assert () == _history(bench).record
 
 
-def test_no_claim_of_a_file_is_in_a_record(new_bench: Make) -> None:
+def test_no_claim_of_a_file_is_in_a_record(with_agents: Make) -> None:
     """Whatever name it was given, and though an agent of that name decided later."""
     effect = {"kind": "effect", "factor": "solvent", "level_a": "water", "level_b": "ethanol"}
     stated = {"claim": effect, "statement": "Water is better.", "probability": 0.9}
     files = [{**stated, "proposer": name} for name in ("algorithmic", AGENT)]
-    bench = new_bench(scientist=AGENTS, claims=files)
-    bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
+    bench = with_agents(claims=files)
     _task(bench).decide(claims("water"))
     names = ("algorithmic", AGENT, AGENT)
     made = [_claim(bench, number, name, number / 10) for number, name in enumerate(names, 1)]
@@ -271,14 +267,13 @@ def test_a_cycle_in_which_no_agent_was_asked_says_so(bench: Bench) -> None:
     assert "algorithmic; no agent answered: none was asked" == _planned(bench)
 
 
-def test_a_cycle_without_agents_is_the_algorithms(new_bench: Make) -> None:
+def test_a_cycle_without_agents_is_the_algorithms(with_agents: Make, new_bench: Make) -> None:
     """Where none take part, and where a confirmation runs what the campaign file says."""
     bench = new_bench()
     bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
     assert "algorithmic" == _planned(bench)
 
-    other = new_bench(campaign=OTHER, scientist=AGENTS)
-    other.do(campaigns.next_step, OTHER, "algorithmic")
+    other = with_agents(campaign=OTHER)
     advice = Advice(step=NextStep.CONFIRM, reason="goal_met", sentence="Confirm it.")
     other.do(campaigns.close_cycle, OTHER, 1, seal(advice))
     other.do(campaigns.next_step, OTHER, "algorithmic")

@@ -22,25 +22,15 @@ from moonloop.store import tables as t
 from support.campaigns import CAMPAIGN, Bench
 from support.interleaving import Contest
 from support.laws import check_laws
-from support.thinking import AGENTS, Thinking, call_of, opened_for, turn_of
+from support.thinking import Thinking, call_of, opened_for, turn_of
 
 Make = Callable[..., Bench]
 
 
 @pytest.fixture
-def bench(new_bench: Make) -> Bench:
+def bench(with_agents: Make) -> Bench:
     """A campaign with agents, in its first cycle."""
-    bench = new_bench(scientist=AGENTS, budget={"experiments": 20, "money": 100, "tokens": 100_000})
-    bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
-    return bench
-
-
-@pytest.fixture
-def thinking(bench: Bench) -> Thinking:
-    """An open task of the proposer."""
-    thinking = Thinking(bench)
-    thinking.open()
-    return thinking
+    return with_agents(budget={"experiments": 20, "money": 100, "tokens": 100_000})
 
 
 class _Endpoint:
@@ -286,10 +276,9 @@ def test_a_turn_that_waited_for_a_pause_is_begun(bench: Bench, rival: Ledger, th
     assert (1_000.0, 0.0) == bench.budget("tokens")
 
 
-def test_two_agents_cannot_both_have_the_last_tokens(new_bench: Make, rival: Ledger) -> None:
+def test_two_agents_cannot_both_have_the_last_tokens(with_agents: Make, rival: Ledger) -> None:
     """The second waits for the first, and finds no room."""
-    bench = new_bench(scientist=AGENTS, budget={"experiments": 20, "tokens": 1_500})
-    bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
+    bench = with_agents(budget={"experiments": 20, "tokens": 1_500})
     both = [Thinking(bench), Thinking(bench, Role.ADVISOR)]
     for thinking in both:
         thinking.open()
