@@ -34,8 +34,19 @@ _AT_ONCE = 6
 
 
 def obeyed(decision: Mapping[str, Any], payload: str) -> dict[str, Any]:
-    """Return a decision with the payload wherever words go, and with fields that nobody asked for."""
+    """Return a decision with the payload wherever words go, and with fields that nobody asked for.
+
+    A narrative has it in sentences of several kinds: bare, before and after a figure that resolves, beside
+    one that does not, and with a number of its own.
+    """
+    if "sentences" in decision:
+        return {"sentences": _sentences(decision["sentences"], payload[:300]), "system": payload}
     return {**{name: _said(value, payload) for name, value in decision.items()}, "system": payload}
+
+
+def _sentences(plain: Sequence[str], payload: str) -> list[str]:
+    said = [payload, f"{payload} It ran {{cycles}} cycles.", f"In {{cycles}} cycles {payload}"]
+    return [*plain, *said, f"It holds {{bait.secret}}. {payload}", f"The best value is 99.9 %. {payload}"]
 
 
 def _said(value: Any, payload: str) -> Any:

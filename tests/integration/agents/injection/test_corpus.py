@@ -1,15 +1,10 @@
 """The corpus of attacks against the tools and the bench."""
 
 import dataclasses
-import json
-import os
 import re
-import subprocess
-import sys
 import unicodedata
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,9 +15,11 @@ from moonloop.agents.bench.workbench import Workbench
 from moonloop.domain.agents import Role
 from moonloop.tools.asking import TOOLS
 from support.attacks import CANARIES, Attack, load, looking, planted
+from support.trials import BAIT, Trial, baited, tree, trial_of
 
-_HERE = Path(__file__).parent
 _WANTS = {"approval", "deceive", "exhaust", "file", "network", "robot", "secret", "tool", "write"}
+_NOT_CARRIED = {"name-newline"}
+"""No campaign takes them in."""
 _LONGEST = max(tool.policy.characters for tool in TOOLS.values() if tool.name != "chemistry_draw") + 300
 _ANSWER = re.compile(
     r"(?:[^<>]*\n)?<data name=\"[a-z_]+\">\n[^<>]*\n</data>(?:\n\(\d+ more characters [^<>]*\))?"
@@ -39,11 +36,6 @@ def assert_harmless(text: str) -> None:
     assert not [name for name, secret in CANARIES.items() if secret in text]
 
 
-def tree(folder: Path) -> dict[str, bytes]:
-    """Return every file of a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_the_corpus_is_large_and_of_every_kind() -> None:
     """At least 40 attacks, each with a name of its own, over all channels and wishes."""
     attacks = load()
@@ -54,42 +46,26 @@ def test_the_corpus_is_large_and_of_every_kind() -> None:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     """Run every attack in a process that is watched from within, in a folder of its own."""
-    place = tmp_path_factory.mktemp("watched")
-    (place / "home").mkdir()
-    (place / "home" / "bait.txt").write_text("untouched")
-    (place / "indexes").mkdir()
-    environment = {
-        **CANARIES,
-        "HOME": str(place / "home"),
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(_HERE.parents[2]),
-        "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    run = subprocess.run(
-        [sys.executable, str(_HERE / "watched.py"), str(place / "indexes")],
-        cwd=place / "home", env=environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-2000:]
-    told = [json.loads(line) for line in run.stdout.splitlines()]
-    return {"attacks": {one["id"]: one for one in told}, "home": tree(place / "home"), "said": run.stderr}
+    program = Path(__file__).with_name("watched.py")
+    return trial_of(program, tmp_path_factory.mktemp("watched"), within_s=300)
 
 
 @pytest.mark.parametrize("attack", [one for one in load() if not one.needs_bounds], ids=lambda one: one.id)
-def test_an_attack_makes_the_tools_do_nothing(attack: Attack, watched: dict[str, Any]) -> None:
+def test_an_attack_makes_the_tools_do_nothing(attack: Attack, watched: Trial) -> None:
     """No file is written, no address called, no program started; every answer is harmless data."""
-    told = watched["attacks"][attack.id]
+    told = watched.attacks[attack.id]
     assert [] == told["acts"]
+    assert told["refused"] == (attack.id in _NOT_CARRIED)
     assert told["refused"] or len(told["answers"]) >= len(Role) * len(looking())
     for _, answer in told["answers"]:
         assert_harmless(answer)
 
 
-def test_the_place_is_as_it_was(watched: dict[str, Any]) -> None:
+def test_the_place_is_as_it_was(watched: Trial) -> None:
     """After all attacks the folder in which they ran holds what it held."""
-    assert {"bait.txt": b"untouched"} == watched["home"]
+    assert BAIT == watched.home
 
 
 @pytest.fixture
@@ -113,9 +89,7 @@ async def test_every_attack_is_survived_in_processes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, processes: Processes
 ) -> None:
     """Bombs are ended, the process is replaced, the next question is answered; nothing is left behind."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "bait.txt").write_text("untouched")
+    home = baited(tmp_path / "home")
     monkeypatch.chdir(home)
     for name, value in CANARIES.items():
         monkeypatch.setenv(name, value)
@@ -137,7 +111,7 @@ async def test_every_attack_is_survived_in_processes(
                 assert_harmless(await bench.use(request, where.context(role)))
         if attack.bomb:
             quickly(monkeypatch, 10.0)
-    assert {"bait.txt": b"untouched"} == tree(home)
+    assert BAIT == tree(home)
     assert not [
         path for path in (tmp_path / "indexes").iterdir() if not path.name.endswith((".sqlite", ".lock"))
     ]

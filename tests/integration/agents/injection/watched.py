@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +105,15 @@ def prove(watch: Watch, path: Path) -> None:
     assert watch.acts, "the watch is blind"
 
 
-def main() -> None:
-    """Run every attack that ends by itself."""
+def try_all(trying: Callable[[Attack, Path, Watch], Coroutine[Any, Any, dict[str, Any]]]) -> None:
+    """Try every attack that ends by itself, with its indexes in the folder that is named; tell of each."""
     watch = Watch()
     folder = Path(sys.argv[1])
     prove(watch, folder / "proof")
     for attack in load():
         if not attack.needs_bounds:
-            sys.stdout.write(json.dumps(asyncio.run(_attacked(attack, folder, watch))) + "\n")
+            sys.stdout.write(json.dumps(asyncio.run(trying(attack, folder, watch))) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    try_all(_attacked)
