@@ -4,11 +4,11 @@
 
 Eight threads at once take their turns through a real worker process, a real Temporal server and a ledger on
 SQLite, at an endpoint of ours that answers after a fixed time. Shown beside it, in the same run: an activity
-that does nothing, in as many workflows at once, and the same calls made straight to the endpoint. A turn or
-an activity lasts from the moment it is scheduled to the moment the server has its result, by the server's own
-clock; a direct call is timed by the caller. The aim: a turn takes at most 50 ms more than the empty activity
-and the call together. The history is that of one task of 60 turns, 58 tools and messages of 5 KB; the aim is
-100 KB.
+that does nothing, in as many workflows at once, and the same messages sent straight to the endpoint, by as
+many at once. A turn or an activity lasts from the moment it is scheduled to the moment the server has its
+result, by the server's own clock; a direct call is timed by the caller. The aim: a turn takes at most 50 ms
+more than the empty activity and the call together. The history is that of one task of 60 turns, 58 tools and
+messages of 5 KB; the aim is 100 KB.
 """
 
 import argparse
@@ -32,13 +32,18 @@ SUPPORT = Path(__file__).parent / "bench_support"
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from bench_support.empty import EmptyWorkflow, nothing
-from moonloop.domain.agents import AgentTask, Role
+from moonloop.agents.door.config import Endpoint
+from moonloop.agents.door.wire import request_body
+from moonloop.agents.ports import Prompted, ToolSpec
+from moonloop.agents.roles import KITS
+from moonloop.domain.agents import AgentTask, Role, Sampling, TurnRef
 from moonloop.domain.canonical import seal
+from moonloop.domain.ids import thread_id
 from moonloop.embedded.processes import Program, Supervisor, answers_at
 from moonloop.embedded.temporal import TemporalServer, find_server, free_port
 from moonloop.service.settings import Settings
 from moonloop.service.wiring import open_ledger
-from moonloop.store import Ledger, campaigns
+from moonloop.store import Ledger, campaigns, threads
 from moonloop.workflows import contracts
 from moonloop.workflows.contracts import AgentArgs
 from moonloop.workflows.worker import connect
@@ -48,6 +53,7 @@ THREADS = 8
 DELAY_MS = 300.0
 AIM_MS = 50.0
 AIM_BYTES = 100_000
+TOOL = ToolSpec(name="data_query", description="Look up what was measured.", schema={"type": "object"})
 
 
 def main() -> None:
@@ -62,8 +68,8 @@ async def _measured(turns: int) -> int:
     with tempfile.TemporaryDirectory(prefix="moonloop-agents-") as folder:
         async with _running(Path(folder)) as (client, ledger, endpoint):
             empty = await _empty(client, turns)
-            direct = await _direct(endpoint, turns)
             histories = await _turns(client, ledger, turns)
+            direct = await _direct(ledger, endpoint, turns)
     taken = [ms for history in histories for ms in _durations(history, contracts.LLM_TURN)]
     tools = [ms for history in histories for ms in _durations(history, contracts.TOOL_CALL)]
     over = statistics.median(taken) - statistics.median(direct) - statistics.median(empty)
@@ -143,29 +149,49 @@ async def _empty(client: Client, turns: int) -> list[float]:
     return found
 
 
-async def _direct(endpoint: str, turns: int) -> list[float]:
-    body = {
-        "model": "scripted-talker",
-        "max_tokens": 100,
-        "messages": [{"role": "user", "content": "word " * 999}],
-    }
+async def _direct(ledger: Ledger, endpoint: str, turns: int) -> list[float]:
+    """Time the calls that the turns have made, made once more without Moonloop."""
     async with httpx.AsyncClient(timeout=60) as client:
 
-        async def one() -> list[float]:
+        async def again(campaign: str) -> list[float]:
             found: list[float] = []
-            for _ in range(turns):
+            for turn in range(turns - 1):  # the last corrects the one before it
+                body = await _body(ledger, campaign, 2 + 2 * turn)
                 began = time.perf_counter()
                 (await client.post(f"{endpoint}/chat/completions", json=body)).raise_for_status()
                 found.append(1_000 * (time.perf_counter() - began))
             return found
 
-        return [ms for sample in await asyncio.gather(*(one() for _ in range(THREADS))) for ms in sample]
+        samples = await asyncio.gather(*(again(_campaign(number)) for number in range(THREADS)))
+        return [ms for sample in samples for ms in sample]
+
+
+async def _body(ledger: Ledger, campaign: str, upto: int) -> dict[str, Any]:
+    ref = TurnRef(thread=thread_id(campaign, 1, Role.ADVISOR), upto=upto)
+    said = (await ledger.read(threads.read_thread, ref)).messages
+    own = Endpoint(base_url="http://127.0.0.1/v1", model="scripted-talker")
+    kit = KITS[Role.ADVISOR]
+    prompted = Prompted(
+        role=Role.ADVISOR,
+        session=ref.thread,
+        messages=said,
+        tools=(TOOL,),
+        use_tools=True,
+        schema=kit.schema,
+        schema_name=kit.schema_name,
+        sampling=Sampling(seed=0, max_tokens=100),
+    )
+    return request_body(own, own.model, prompted)
+
+
+def _campaign(number: int) -> str:
+    return f"cmp_000000000000000{number}"
 
 
 async def _turns(client: Client, ledger: Ledger, turns: int) -> list[WorkflowHistory]:
     handles: list[WorkflowHandle[Any, Any]] = []
     for number in range(THREADS):
-        campaign = f"cmp_000000000000000{number}"
+        campaign = _campaign(number)
         await _begin(ledger, campaign, turns)
         task = AgentTask(campaign_id=campaign, cycle=1, role=Role.ADVISOR)
         handles.append(
