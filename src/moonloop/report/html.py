@@ -11,10 +11,8 @@ from moonloop.report.blocks import Block, Code, Document, Doi, Inline, Link, Mar
 
 __all__ = ["visible", "write"]
 
-_DIRECTIONS = dict.fromkeys(
-    [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C], "\ufffd"
-)
-"""Characters that turn the direction of the text after them, so that it could read as something else."""
+_JOINERS = "\u200c\u200d"
+"""Characters that letters of some scripts need between them, though nobody sees them."""
 
 
 def write(document: Document) -> str:
@@ -23,14 +21,17 @@ def write(document: Document) -> str:
 
 
 def visible(text: str) -> str:
-    """Return a text in which nothing can hide: control and direction characters are replaced."""
+    """Return a text in which nothing can hide, and nothing turn the text after it another way.
+
+    Control characters, and those without a shape, which a model reads and a person does not, are replaced.
+    """
     return "".join(
         " "
         if character in "\n\r\t"
         else "\ufffd"
-        if unicodedata.category(character) in ("Cc", "Cs")
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs") and character not in _JOINERS
         else character
-        for character in text.translate(_DIRECTIONS)
+        for character in text
     )
 
 
