@@ -14,7 +14,7 @@ demo: setup-run temporal ## Run the whole loop on this machine and show the repo
 	.venv/bin/python -m moonloop demo
 
 test: setup-dev temporal ## Run the tests (WORKERS=2 at a time)
-	.venv/bin/python -m pytest -n $(WORKERS)
+	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-vllm: setup-dev temporal ## Run the tests with a real vLLM (installs it the first time: 6 GB, no GPU needed)
 	MOONLOOP_VLLM_TESTS=1 .venv/bin/python -m pytest -n 0 tests/vllm

@@ -14,13 +14,23 @@ from hypothesis import settings
 from moonloop.domain.campaigns import CampaignSpec
 from moonloop.domain.robots import RobotKind
 from moonloop.store import Ledger
+from moonloop.store.database import open_engine
 from support.campaigns import CAMPAIGN, Bench, ShiftedClock, make_spec
 from support.postgres import Cluster
+from support.statements import compiled_once
 
 # The same examples on every machine, and no deadline: a busy machine is no failure.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements() -> Generator[None]:
+    """Compile the ledger's statements once for all tests of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("moonloop.store.ledger.open_engine", compiled_once(open_engine))
+        yield
 
 
 @pytest.fixture(scope="session")

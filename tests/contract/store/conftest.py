@@ -1,5 +1,7 @@
 """What tests of the ledger share: campaigns with agents and their open task, exports and where they go."""
 
+import json
+import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -32,11 +34,18 @@ def thinking(bench: Bench) -> Thinking:
     return thinking
 
 
+@pytest.fixture(scope="session")
+def happened(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The records of a campaign in which something happened, as the text of a file."""
+    path = shutil.copy(migrated_file, tmp_path_factory.mktemp("happened") / "ledger.db")
+    with running_campaign(f"sqlite:///{path}") as bench:
+        return json.dumps(eventful(bench))
+
+
 @pytest.fixture
-def spoilable(sqlite_url: str) -> Generator[Records]:
-    """The records of a campaign in which something happened, from an SQLite ledger."""
-    with running_campaign(sqlite_url) as bench:
-        yield eventful(bench)
+def spoilable(happened: str) -> Records:
+    """The same records, for a test to spoil."""
+    return json.loads(happened)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

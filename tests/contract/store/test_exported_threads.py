@@ -1,7 +1,9 @@
 """Exports of what agents said and were given to read: whole, or refused with what is wrong."""
 
 import json
+import shutil
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,16 +58,23 @@ def test_an_import_without_the_bytes_of_a_document_is_refused(read: Records, els
 # Agents.
 
 
-@pytest.fixture
-def thoughtful(sqlite_url: str) -> Generator[Records]:
-    """The records of a campaign in which an agent decided, one was cut short, and one was never answered."""
-    with running_campaign(sqlite_url, scientist=AGENTS, budget={"experiments": 20, "money": 50}) as bench:
+@pytest.fixture(scope="module")
+def thought(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A campaign in which an agent decided, one was cut short, and one never answered, as a file's text."""
+    url = f"sqlite:///{shutil.copy(migrated_file, tmp_path_factory.mktemp('thought') / 'ledger.db')}"
+    with running_campaign(url, scientist=AGENTS, budget={"experiments": 20, "money": 50}) as bench:
         bench.do(campaigns.next_step, CAMPAIGN, "algorithmic")
         _decided(bench)
         _cut_short(bench)
         _never_answered(bench)
         bench.do(hypotheses.register, CAMPAIGN, [_claim()])
-        yield eventful(bench)
+        return json.dumps(eventful(bench))
+
+
+@pytest.fixture
+def thoughtful(thought: str) -> Records:
+    """The records of that campaign, for a test to spoil."""
+    return json.loads(thought)
 
 
 def _decided(bench: Bench) -> None:
