@@ -7,6 +7,7 @@ molecules of examples/quinone_catholyte.yaml; what computing them gave is kept i
 import csv
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -52,14 +53,21 @@ class Case:
 
 
 def cases(only: Sequence[str] = ()) -> list[Case]:
-    """Return the cases of these names, or all that can be run here; say which cannot."""
+    """Return the cases of these names, or all that can be run here; say which cannot.
+
+    Ends the program when a name is none.
+    """
     found: list[Case] = []
+    known = {QUINONES}
     data = os.environ.get("MOONLOOP_DATA")
     if data is None:
         print("SKIPPED: all measured tables; set MOONLOOP_DATA to the folder that holds them")
     else:
         folders = [meta.parent for meta in sorted(Path(data).glob("*/meta.json"))]
+        known |= {folder.name for folder in folders}
         found += [measured_table(folder) for folder in folders if not only or folder.name in only]
+    if unknown := set(only) - known:
+        sys.exit(f"no case is named {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     if not only or QUINONES in only:
         found += [_quinones()] if find_spec("tblite") else []
         if not find_spec("tblite"):
