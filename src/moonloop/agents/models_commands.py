@@ -116,13 +116,10 @@ def load(
     as_json: JsonFlag = False,
 ) -> None:
     """Load an adapter at an endpoint that runs. Behind a router, load it at every replica."""
-    done = [
-        found for found in _endpoints(endpoint, url, key_env, file) if load_adapter(found, name, path) is None
-    ]
-    if as_json:
-        print_json({"name": name, "loaded": True, "endpoints": [one.base_url for one in done]})
-    else:
-        say(f"{name} is served at {', '.join(one.base_url for one in done)}.")
+    meant = _endpoints(endpoint, url, key_env, file)
+    for one in meant:
+        load_adapter(one, name, path)
+    _tell(name, meant, as_json, loaded=True)
 
 
 @app.command()
@@ -135,13 +132,18 @@ def unload(
     as_json: JsonFlag = False,
 ) -> None:
     """Have an endpoint that runs forget an adapter."""
-    done = [
-        found for found in _endpoints(endpoint, url, key_env, file) if unload_adapter(found, name) is None
-    ]
+    meant = _endpoints(endpoint, url, key_env, file)
+    for one in meant:
+        unload_adapter(one, name)
+    _tell(name, meant, as_json, loaded=False)
+
+
+def _tell(name: str, endpoints: list[Endpoint], as_json: bool, *, loaded: bool) -> None:
+    at = [one.base_url for one in endpoints]
     if as_json:
-        print_json({"name": name, "loaded": False, "endpoints": [one.base_url for one in done]})
+        print_json({"name": name, "loaded": loaded, "endpoints": at})
     else:
-        say(f"{name} is no longer served at {', '.join(one.base_url for one in done)}.")
+        say(f"{name} is {'served' if loaded else 'no longer served'} at {', '.join(at)}.")
 
 
 def models_file(given: Path | None = None) -> Path:
